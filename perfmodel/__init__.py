@@ -1,0 +1,1 @@
+"""Performance model of large-model training sites."""

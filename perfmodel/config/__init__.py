@@ -1,0 +1,1 @@
+"""Config: what users write and how it is checked."""

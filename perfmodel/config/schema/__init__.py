@@ -1,0 +1,1 @@
+"""What users may write in a config, noun by noun."""

@@ -1,0 +1,153 @@
+"""What one accelerator can do, holds, sends and draws."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from perfmodel.config.schema._model import (
+    Bandwidth,
+    Bytes,
+    Clock,
+    Config,
+    Count,
+    EnergyPerByte,
+    EnergyPerFlop,
+    FlopRate,
+    Fraction,
+    Named,
+    Power,
+    Seconds,
+)
+
+Precision = Literal["fp64", "tf32", "fp16", "bf16", "fp8", "nvfp4"]
+
+
+class Compute(Config):
+    """Arithmetic units and their clock."""
+
+    units: Count
+    """Streaming multiprocessors, compute units or cores that share a matrix product."""
+    max_clock: Clock
+    """Highest boost clock. [Hz]"""
+    spec_clock: Clock
+    """Clock at which the peaks are stated. [Hz]"""
+    base_clock: Clock | None = None
+    """Lowest clock that the vendor guarantees under load. [Hz]"""
+
+
+class Peak(Config):
+    """Dense peak rate by precision at the clock of the specification."""
+
+    fp64: FlopRate | None = None
+    """FP64 matrix peak. [FLOP/s]"""
+    tf32: FlopRate | None = None
+    """TF32 matrix peak. [FLOP/s]"""
+    fp16: FlopRate | None = None
+    """FP16 matrix peak. [FLOP/s]"""
+    bf16: FlopRate | None = None
+    """BF16 matrix peak. [FLOP/s]"""
+    fp8: FlopRate | None = None
+    """FP8 matrix peak, MX block formats included. [FLOP/s]"""
+    nvfp4: FlopRate | None = None
+    """FP4 matrix peak. [FLOP/s]"""
+
+
+class Memory(Config):
+    """High-bandwidth memory."""
+
+    capacity: Bytes
+    """Usable capacity. [B]"""
+    bandwidth: Bandwidth
+    """Peak bandwidth. [B/s]"""
+
+
+class ScaleUp(Config):
+    """Links of the scale-up domain: NVLink, xGMI, ICI."""
+
+    bandwidth: Bandwidth
+    """Aggregate per chip and direction. [B/s]"""
+    pair_bandwidth: Bandwidth
+    """To one peer, per direction; equal to the aggregate behind a switch. [B/s]"""
+    domain: Count
+    """Chips that the links join."""
+    latency: Seconds
+    """One hop between two chips of the domain. [s]"""
+
+
+class ChipPower(Config):
+    """Electrical limits."""
+
+    tdp: Power
+    """Design power, the default cap. [W]"""
+    scope: Literal["chip", "module"] = "chip"
+    """What the design power covers: the chip, or a module with its CPU."""
+    idle: Power
+    """Power at rest. [W]"""
+    minimum_clock_fraction: Fraction
+    """Lowest clock over the highest."""
+    voltage_floor: Fraction
+    """Supply voltage at and below the knee over the one at the highest clock."""
+    voltage_knee: Fraction
+    """Clock over the highest up to which the voltage stays at its floor."""
+
+
+class Energy(Config):
+    """Energy of one operation at the highest clock's voltage."""
+
+    flop_fp64: EnergyPerFlop | None = None
+    """FP64 matrix. [J/FLOP]"""
+    flop_16bit: EnergyPerFlop
+    """BF16 and FP16 matrix. [J/FLOP]"""
+    flop_fp8: EnergyPerFlop | None = None
+    """FP8 matrix. [J/FLOP]"""
+    flop_nvfp4: EnergyPerFlop | None = None
+    """FP4 matrix. [J/FLOP]"""
+    hbm_byte: EnergyPerByte
+    """A byte moved to or from HBM. [J/B]"""
+    link_byte: EnergyPerByte
+    """A byte sent over a scale-up link. [J/B]"""
+    clock_power: Power
+    """Clock tree and schedulers of a busy chip at the highest clock. [W]"""
+
+
+class Efficiency(Config):
+    """What kernels reach on this chip, before the software stack."""
+
+    gemm_16bit: Fraction
+    """Best sustained share of the 16-bit peak at the clock that ran."""
+    gemm_fp8: Fraction
+    """Best sustained share of the FP8 peak at the clock that ran."""
+    gemm_nvfp4: Fraction
+    """Best sustained share of the FP4 peak at the clock that ran."""
+    tile: Count = Field(default=128)
+    """Edge of the output tile that one unit works on."""
+    tile_overhead: Seconds
+    """Prologue and epilogue of one tile. [s]"""
+    attention_forward: Fraction
+    """Best share of the 16-bit peak in fused attention, forward."""
+    attention_backward: Fraction
+    """Best share of the 16-bit peak in fused attention, backward."""
+    attention_half_length: Count
+    """Sequence length at which half of the best share is reached."""
+    hbm: Fraction
+    """Sustained share of the memory bandwidth."""
+    scaleup: Fraction
+    """Sustained share of the scale-up bandwidth."""
+
+
+class Chip(Named):
+    """One accelerator as a job scheduler counts it."""
+
+    vendor: str
+    """Who makes it."""
+    status: Literal["product", "announced"] = "product"
+    """Whether it can be bought."""
+    devices: Count = 1
+    """Devices that software sees per chip (GCD, core)."""
+    compute: Compute
+    peak: Peak
+    memory: Memory
+    scaleup: ScaleUp
+    power: ChipPower
+    energy: Energy
+    efficiency: Efficiency

@@ -1,0 +1,63 @@
+"""The scale-out network as an ordered list of levels seen from one chip."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from perfmodel.config.schema._model import (
+    Bandwidth,
+    Config,
+    Count,
+    Fraction,
+    Named,
+    PowerOrZero,
+    Seconds,
+)
+
+
+class Level(Config):
+    """One level: what a unit of it joins and what crossing it costs."""
+
+    name: str
+    """Leaf, rail, pod, group, core."""
+    chips: Count | Literal["unlimited"]
+    """Chips in one unit of this level."""
+    oversubscription: Annotated[float, Field(ge=1.0)]
+    """Injection bandwidth over the bandwidth out of a unit of the level below."""
+    latency: Seconds
+    """One message between two chips that meet at this level, cards included. [s]"""
+    load_balancing: Literal["ecmp", "adaptive", "spray", "static"]
+    """How flows are spread over equal paths."""
+    sub_flows: Count = 1
+    """Paths that one pair uses at once."""
+
+
+class Switch(Config):
+    """The switch that the fabric is built of."""
+
+    ports: Count
+    """Ports at the port bandwidth."""
+    port_bandwidth: Bandwidth
+    """One port, per direction. [B/s]"""
+    power: PowerOrZero
+    """One switch without its optics. [W]"""
+    optics_power: PowerOrZero
+    """One optical port, averaged over copper and fibre. [W]"""
+    tiers: Count
+    """Tiers of switches between a chip and the top."""
+    optical_share: Fraction
+    """Share of the links that need optics."""
+
+
+class Fabric(Named):
+    """A scale-out network."""
+
+    kind: Literal["fat-tree", "rail-fat-tree", "dragonfly", "dragonfly+", "torus"]
+    """Family of the topology."""
+    in_network_reduction: bool
+    """Whether switches can reduce (SHARP)."""
+    link_fraction: Fraction
+    """Sustained share of the injection bandwidth of a long message."""
+    level: tuple[Level, ...] = Field(min_length=1, max_length=4)
+    """From the leaf to the whole site."""
+    switch: Switch

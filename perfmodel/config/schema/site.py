@@ -1,0 +1,60 @@
+"""A site: partitions of nodes on a fabric, in a building, in a country."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from perfmodel.config.schema._model import (
+    Config,
+    Count,
+    Fraction,
+    Named,
+    Positive,
+    Power,
+    Temperature,
+)
+
+
+class Partition(Config):
+    """Chips of one kind on one fabric."""
+
+    name: str
+    """What the operator calls it."""
+    node: str
+    """Node config."""
+    chips: Count
+    """Chips installed."""
+    fabric: str
+    """Fabric config."""
+
+
+class Facility(Config):
+    """The building around the racks."""
+
+    distribution_loss: Fraction
+    """Transformers, UPS and busbars over the IT power."""
+    pump_fraction: Fraction
+    """Pumps and air handlers over the IT power."""
+    approach_temperature: Temperature
+    """Outside temperature up to which free cooling carries the whole load. [K]"""
+    chiller_performance: Positive
+    """Heat removed over the chillers' electric power."""
+    outside_temperature: Temperature
+    """Mean outside temperature of the year. [K]"""
+    outside_swing: Positive
+    """Standard deviation of the outside temperature over the year. [K]"""
+    storage_fraction: Fraction
+    """Storage and service nodes over the power of the compute nodes."""
+    power_limit: Power | Literal["unlimited"]
+    """Grid connection. [W]"""
+
+
+class Site(Named):
+    """Where the chips stand."""
+
+    country: str
+    """ISO 3166 alpha-2 code."""
+    status: Literal["operational", "contracted", "planned", "reference"] = "reference"
+    """How real it is; `reference` is a design of ours."""
+    partition: tuple[Partition, ...] = Field(min_length=1)
+    facility: Facility

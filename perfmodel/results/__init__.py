@@ -1,0 +1,1 @@
+"""Results: the one table of quantities, and Parquet with units and provenance."""

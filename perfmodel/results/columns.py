@@ -1,0 +1,114 @@
+"""The one table of output quantities: name, unit and label of every column."""
+
+from typing import NamedTuple
+
+
+class Column(NamedTuple):
+    """One quantity as it appears in Parquet, JSON, tables and on axes."""
+
+    name: str
+    """Path of the field in StepMetrics or SiteMetrics, dots for nesting."""
+    unit: str
+    """SI unit, empty for a ratio, a count or a text."""
+    label: str
+    """What a table head or an axis says, unit apart."""
+    display: str = ""
+    """Unit that people read, e.g. TFLOP/s; empty shows the SI unit."""
+
+    @property
+    def key(self) -> str:
+        """Name of the Parquet column and JSON key: field name, unit as suffix."""
+        stem = self.name.replace(".", "_")
+        suffix = SUFFIX[self.unit]
+        return stem if not suffix or stem.endswith(f"_{suffix}") else f"{stem}_{suffix}"
+
+
+SUFFIX = {
+    "": "",
+    "s": "s",
+    "B": "bytes",
+    "W": "w",
+    "J": "j",
+    "K": "k",
+    "Hz": "hz",
+    "FLOP": "flop",
+    "FLOP/s": "flop_per_s",
+    "1/s": "per_s",
+}
+
+TIME_SPLIT = {
+    "matrix": "matrix products",
+    "attention": "attention",
+    "elementwise": "memory-bound",
+    "recompute": "recompute",
+    "tensor": "tensor parallel",
+    "context": "context parallel",
+    "expert": "expert parallel",
+    "pipeline": "pipeline sends",
+    "bubble": "pipeline bubble",
+    "data": "data parallel",
+    "optimizer": "optimiser",
+    "straggler": "stragglers",
+    "overhead": "host overhead",
+}
+"""Field of TimeSplit to label, in the order that figures stack them."""
+
+MEMORY_SPLIT = {
+    "weights": "weights",
+    "gradients": "gradients",
+    "optimizer": "optimiser states",
+    "activations": "activations",
+    "logits": "logits",
+    "buffers": "communication buffers",
+    "reserve": "framework reserve",
+}
+"""Field of MemorySplit to label."""
+
+POWER_SPLIT = {
+    "chips": "chips",
+    "hosts": "hosts",
+    "fans": "fans",
+    "conversion": "power supplies",
+    "network": "network",
+    "storage": "storage and service",
+    "distribution": "distribution",
+    "cooling": "cooling",
+}
+"""Field of PowerSplit to label, in the order that figures stack them."""
+
+STEP = (
+    Column("step_time", "s", "step time"),
+    Column("tokens_per_s_per_chip", "", "tokens/s per chip"),
+    Column("model_flop_rate", "FLOP/s", "model FLOP/s per chip", "TFLOP/s"),
+    Column("hardware_flop_rate", "FLOP/s", "hardware FLOP/s per chip", "TFLOP/s"),
+    Column("mfu", "", "MFU"),
+    Column("hfu", "", "HFU"),
+    *(Column(f"time_split.{k}", "s", v) for k, v in TIME_SPLIT.items()),
+    *(Column(f"memory_split.{k}", "B", v, "GB") for k, v in MEMORY_SPLIT.items()),
+    Column("memory", "B", "memory per chip", "GB"),
+    Column("memory_fraction", "", "memory used"),
+    Column("sent_scaleup", "B", "sent per chip, scale-up", "GB"),
+    Column("sent_scaleout", "B", "sent per chip, scale-out", "GB"),
+    Column("clock_ratio", "", "clock over specification, matrix products"),
+    Column("chip_power", "W", "mean power of a chip", "W"),
+    Column("bottleneck", "", "bottleneck"),
+    Column("reason", "", "reason"),
+    Column("feasible", "", "feasible"),
+)
+"""Fields of StepMetrics."""
+
+SITE = (
+    Column("tokens_per_s", "1/s", "tokens/s"),
+    Column("chips_used", "", "chips in use"),
+    Column("spares", "", "spare chips"),
+    Column("site_power", "W", "site power", "MW"),
+    Column("it_power", "W", "IT power", "MW"),
+    Column("provisioned_power", "W", "provisioned power", "MW"),
+    Column("pue", "", "PUE"),
+    *(Column(f"power_split.{k}", "W", v, "MW") for k, v in POWER_SPLIT.items()),
+    Column("energy_per_token", "J", "energy per token", "J"),
+)
+"""Fields of SiteMetrics."""
+
+COLUMNS = {column.name: column for column in (*STEP, *SITE)}
+"""Every output quantity by the name of its field."""
