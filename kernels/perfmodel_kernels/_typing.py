@@ -1,0 +1,37 @@
+"""Scalar types and the names of the physical axes."""
+
+import numpy as np
+from jaxtyping import Array, Float
+
+Scalar = Float[Array, ""] | np.floating | float | int
+"""A real number: traced, or a Python or NumPy number."""
+
+Real = Scalar
+"""A real number that a formula returns."""
+
+Gemms = Float[Array, "gemm"] | Float[np.ndarray, "gemm"]
+"""One value per matrix product of the layer table."""
+
+Passes = Float[Array, "gemm pass"] | Float[np.ndarray, "gemm pass"]
+"""One value per matrix product and pass: forward, data gradient, weight gradient."""
+
+Elementwise = Float[Array, "elementwise"] | Float[np.ndarray, "elementwise"]
+"""One value per memory-bound operator of the layer table."""
+
+Blocks = Float[Array, "block"] | Float[np.ndarray, "block"]
+"""One value per kind of block: dense layer, expert layer, prediction head, embedding, output."""
+
+Stages = Float[Array, "stage"] | Float[np.ndarray, "stage"]
+"""One value per kind of pipeline stage: first, middle, last."""
+
+Levels = Float[Array, "level"] | Float[np.ndarray, "level"]
+"""One value per level of the network, innermost first."""
+
+Calls = Float[Array, "call"] | Float[np.ndarray, "call"]
+"""One value per collective of a step."""
+
+CallLevels = Float[Array, "call level"] | Float[np.ndarray, "call level"]
+"""One value per collective and level."""
+
+Phases = Float[Array, "phase"] | Float[np.ndarray, "phase"]
+"""One value per phase class: matrix, attention, memory-bound."""
