@@ -1,0 +1,1 @@
+"""Views: figures and tables drawn from stored results, nothing computed again."""
