@@ -44,7 +44,7 @@ class Bars(NamedTuple):
 
     @property
     def sheet_height(self) -> float:
-        """Height of a sheet that holds them, its title, axis and legend. [inch]"""
+        """Height in inches of a sheet that holds them, its title, axis and legend."""
         return max(2.6, 1.5 + 0.34 * self.height)
 
 
