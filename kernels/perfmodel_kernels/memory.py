@@ -1,0 +1,273 @@
+"""Bytes resident on one chip, part by part, on the stage that holds most."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from perfmodel_kernels._typing import Real, Scalar, Stages
+from perfmodel_kernels.layout import ATTENTION, FULL, PARTS, ZERO1, ZERO2, ZERO3, Layout
+from perfmodel_kernels.transformer import Model, Parameters, Share
+
+LOGIT_BYTES = 6.0
+"""Logits in 32 bits for the loss and their gradient in 16. [B]"""
+
+
+class Widths(NamedTuple):
+    """Bytes of one stored element."""
+
+    weight: Scalar
+    """Weight that the forward pass reads. [B]"""
+    gradient: Scalar
+    """Accumulated gradient. [B]"""
+    optimizer: Scalar
+    """Master weight and moments. [B]"""
+
+
+class Reserve(NamedTuple):
+    """What the framework keeps for itself."""
+
+    framework: Scalar
+    """Context, workspace, fragmentation. [B]"""
+    bucket: Scalar
+    """Bucket of the gradient reduction. [B]"""
+
+
+class MemorySplit(NamedTuple):
+    """Bytes on the fullest chip by use."""
+
+    weights: Real
+    gradients: Real
+    optimizer: Real
+    activations: Real
+    logits: Real
+    buffers: Real
+    reserve: Real
+
+
+def layer_activation_bytes(
+    model: Model, share: Share, recompute: Scalar, fused: Scalar
+) -> Float[Array, "2"]:
+    r"""Activations that one dense and one expert layer keep per micro-batch, 16-bit.
+
+    Multi-head attention, plain feed-forward of width 4h, unfused, with dropout, nothing recomputed:
+    :math:`s b h (10 + 24/t + 5 a s/(h t))`, the form of the reference.
+
+    Parameters
+    ----------
+    model
+        Architecture.
+    share
+        What the chip holds of a micro-batch.
+    recompute
+        Code of the recompute mode.
+    fused
+        1 where attention never writes the score matrix, else 0.
+
+    Returns
+    -------
+    Float[Array, "2"]
+        Bytes of a dense and of an expert layer. [B]
+
+    References
+    ----------
+    Korthikanti et al., "Reducing Activation Recomputation in Large Transformer Models",
+    arXiv 2205.05198, equations 1 to 4.
+    """
+    kept = recompute < PARTS - 0.5  # norm outputs and activation outputs stay
+    scores_kept = recompute < ATTENTION - 0.5
+    masks = (1.0 - fused) * 2.0 * model.hidden  # dropout masks, one byte, two places
+    residual = 4.0 * model.hidden + masks + jnp.where(kept, 4.0 * model.hidden, 0.0)
+    queries = 2.0 * model.heads * (model.qk_dim + model.v_dim)
+    keys = 2.0 * jnp.maximum(model.kv_heads, share.tp) * (model.qk_dim + model.v_dim)
+    low_rank = 2.0 * model.latent * (model.q_rank * model.q_compressed + model.kv_rank)
+    scores = jnp.where(scores_kept, 5.0 * model.heads * share.length, 0.0)
+    attention = queries + keys + fused * 4.0 * model.heads + (1.0 - fused) * scores
+    up = 2.0 * (1.0 + model.gate) + jnp.where(kept, 2.0, 0.0)
+    routed = model.top_k * model.imbalance * (4.0 * model.hidden + up * model.expert_ffn)
+    expert = routed + up * model.shared_ffn + 8.0 * model.experts
+    common = residual / share.sequence_split + attention / share.tp + low_rank
+    whole = jnp.stack([common + up * model.ffn / share.tp, common + expert / share.tp])
+    checkpoint = 2.0 * model.hidden / share.sequence_split
+    return share.tokens * jnp.where(recompute > FULL - 0.5, checkpoint, whole)
+
+
+def layers_in_flight(blocks: Stages, layout: Layout) -> Stages:
+    r"""Layers whose activations a stage holds at once, 1F1B or interleaved.
+
+    1F1B: stage i of p holds :math:`\min(m, p - i)` micro-batches; interleaved with v chunks:
+    :math:`2 (p - i - 1) + (v - 1) p + 1` chunks.
+
+    Parameters
+    ----------
+    blocks
+        Layers of a first, middle and last stage.
+    layout
+        Stages, chunks and micro-batches.
+
+    Returns
+    -------
+    Stages
+        Layers times micro-batches.
+
+    References
+    ----------
+    Narayanan et al., arXiv 2104.04473, section 2.2; Korthikanti et al., arXiv 2205.05198,
+    section 4.2.3.
+    """
+    behind = jnp.stack(
+        [layout.pp - 1.0, jnp.maximum(layout.pp - 2.0, 0.0), jnp.zeros_like(layout.pp)]
+    )
+    plain = behind + 1.0
+    chunks = 2.0 * behind + (layout.vpp - 1.0) * layout.pp + 1.0
+    held = jnp.where(layout.vpp > 1.5, chunks / layout.vpp, plain)
+    return blocks * jnp.minimum(held, layout.micro_batches)
+
+
+class Held(NamedTuple):
+    """Parameters per stage and the ranks that can share their states."""
+
+    shared: Stages
+    """Outside the routed experts, on one chip before sharding."""
+    routed: Stages
+    """In the routed experts."""
+    shared_ranks: Scalar
+    """Ranks that hold the same shared parameters."""
+    routed_ranks: Scalar
+    """Ranks that hold the same experts."""
+
+
+def held_parameters(
+    parameters: Parameters, blocks: Float[Array, "block stage"], layout: Layout
+) -> Held:
+    """Parameters of each kind of stage on one chip.
+
+    Parameters
+    ----------
+    parameters
+        By kind of block.
+    blocks
+        Blocks per stage; prediction layers reuse the output of the model.
+    layout
+        Degrees.
+
+    Returns
+    -------
+    Held
+        Counts and the ranks that replicate them.
+    """
+    outputs = jnp.minimum(blocks[4:], 1.0)  # the output matrix is held once
+    own = jnp.concatenate([blocks[:4], outputs], axis=0)
+    replicas = layout.cp * layout.dp
+    return Held(
+        shared=(parameters.shared[:, None] * own).sum(0),
+        routed=(parameters.routed[:, None] * own).sum(0),
+        shared_ranks=replicas,
+        routed_ranks=layout.tp * replicas / layout.ep,
+    )
+
+
+def sharded(held: Held, stage: Scalar, sharding: Scalar) -> Stages:
+    """Parameters per stage whose states a chip keeps, from the given stage of sharding on.
+
+    Parameters
+    ----------
+    held
+        Parameters and the ranks that replicate them.
+    stage
+        Sharding code from which on they are split.
+    sharding
+        Sharding code of the layout.
+
+    Returns
+    -------
+    Stages
+        Parameters.
+    """
+    split = sharding > stage - 0.5
+    shared = held.shared / jnp.where(split, held.shared_ranks, 1.0)
+    return shared + held.routed / jnp.where(split, held.routed_ranks, 1.0)
+
+
+def memory_split(
+    model: Model,
+    share: Share,
+    layout: Layout,
+    blocks: Float[Array, "block stage"],
+    held: Held,
+    widths: Widths,
+    reserve: Reserve,
+    fused: Scalar,
+) -> MemorySplit:
+    """Memory of the fullest chip of the pipeline.
+
+    Parameters
+    ----------
+    model
+        Architecture.
+    share
+        What a chip holds of a micro-batch.
+    layout
+        Degrees, sharding and recompute.
+    blocks
+        Blocks per stage.
+    held
+        Parameters per stage.
+    widths
+        Bytes of stored elements.
+    reserve
+        Framework and bucket.
+    fused
+        1 where attention never writes the score matrix, else 0.
+
+    Returns
+    -------
+    MemorySplit
+        Bytes by use on the fullest stage. [B]
+    """
+    kept = layer_activation_bytes(model, share, layout.recompute, fused)
+    working = layer_activation_bytes(model, share, 0.0, fused)
+    flight = layers_in_flight(blocks[0] * kept[0] + blocks[1] * kept[1], layout)
+    again = jnp.where(layout.recompute > PARTS - 0.5, working.max() - kept.max(), 0.0)
+    activations = flight + jnp.maximum(again, 0.0)
+    logits = share.tokens * model.vocabulary / share.tp * LOGIT_BYTES * blocks[4]
+    layer = jnp.maximum(held.shared, held.routed) / jnp.maximum(blocks[0] + blocks[1], 1.0)
+    gathered = jnp.where(layout.sharding > ZERO3 - 0.5, 2.0 * widths.weight * layer, 0.0)
+    dispatch = 4.0 * share.tokens / share.tp * model.hidden * model.top_k * model.imbalance
+    several = jnp.where(layout.tp > 1.5, 4.0 * share.tokens * model.hidden, 0.0)
+    ones = jnp.ones_like(flight)
+    buffers = gathered + (2.0 * reserve.bucket + several) * ones
+    buffers = buffers + jnp.where(model.experts > 0.5, dispatch, 0.0)
+    parts = MemorySplit(
+        weights=widths.weight * sharded(held, ZERO3, layout.sharding),
+        gradients=widths.gradient * sharded(held, ZERO2, layout.sharding),
+        optimizer=widths.optimizer * sharded(held, ZERO1, layout.sharding),
+        activations=activations,
+        logits=logits,
+        buffers=buffers,
+        reserve=reserve.framework * ones,
+    )
+    total = sum(parts)
+    fullest = one_hot_of_largest(total, layout.pp)
+    return MemorySplit(*((part * fullest).sum() for part in parts))
+
+
+def one_hot_of_largest(total: Stages, stages: Scalar) -> Stages:
+    """Marks the kind of stage with the largest value among those that the pipeline has.
+
+    Parameters
+    ----------
+    total
+        One value per kind of stage.
+    stages
+        Stages in a row.
+
+    Returns
+    -------
+    Stages
+        Weights that add up to one.
+    """
+    present = jnp.stack([stages > 1.5, stages > 2.5, stages > 0.5])
+    shown = jnp.where(present, total, 0.0)
+    largest = jnp.where(shown >= shown.max(), 1.0, 0.0)
+    return largest / largest.sum()

@@ -1,0 +1,267 @@
+"""Time, clock and energy of the operators of one micro-batch, by kind of block."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from perfmodel_kernels._typing import Blocks, Elementwise, Passes, Phases, Real, Scalar
+from perfmodel_kernels.power import (
+    ChipPower,
+    Work,
+    clock_under_cap,
+    phase_energy,
+    waiting_power,
+)
+from perfmodel_kernels.roofline import (
+    MatrixUnits,
+    attention_share,
+    gemm_bytes,
+    gemm_compute_time,
+)
+from perfmodel_kernels.transformer import (
+    ELEMENTWISE_BLOCKS,
+    GEMM_BLOCKS,
+    IS_SCORE,
+    LOW_PRECISION,
+    Model,
+    Share,
+    attention_flop,
+    contract,
+    elementwise_bytes,
+    gemm_shapes,
+)
+
+BACKWARD_FLOP = 2.5
+"""Fused attention computes the scores again: five products behind two. Dao, arXiv 2307.08691."""
+
+LAYER_BLOCKS = (1.0, 1.0, 0.0, 0.0, 0.0)
+"""Blocks that hold attention."""
+
+
+class ChipRates(NamedTuple):
+    """What one chip does per second and what it costs, at the clock of the specification."""
+
+    peak_16bit: Scalar
+    """Dense BF16 and FP16 peak. [FLOP/s]"""
+    peak_low: Scalar
+    """Dense peak of the products in low precision; the 16-bit one without. [FLOP/s]"""
+    fraction_16bit: Scalar
+    """Best sustained share of the 16-bit peak."""
+    fraction_low: Scalar
+    """Best sustained share of the low-precision peak."""
+    units: Scalar
+    """Units that share a matrix product."""
+    tile: Scalar
+    """Edge of an output tile."""
+    tile_overhead: Scalar
+    """Prologue and epilogue of one tile. [s]"""
+    attention_forward: Scalar
+    """Best share of the 16-bit peak in fused attention, forward."""
+    attention_backward: Scalar
+    """The same, backward."""
+    attention_half_length: Scalar
+    """Sequence length that reaches half of it. [token]"""
+    hbm: Scalar
+    """Sustained memory bandwidth. [B/s]"""
+    flop_energy_16bit: Scalar
+    """Energy at the highest clock's voltage. [J/FLOP]"""
+    flop_energy_low: Scalar
+    """The same in low precision. [J/FLOP]"""
+    hbm_energy: Scalar
+    """Energy of a byte of memory traffic. [J/B]"""
+
+
+class KernelSet(NamedTuple):
+    """How the software writes its kernels."""
+
+    element_bytes: Scalar
+    """Width of an input of the low-precision products. [B]"""
+    cast_bytes: Scalar
+    """Bytes that casting moves per input element of such a product. [B]"""
+    launch: Scalar
+    """Gap that one kernel adds. [s]"""
+    fused: Scalar
+    """1 where attention is one kernel, else 0."""
+    passes: Scalar
+    """Memory traffic over that of perfectly fused kernels."""
+
+
+class BlockTimes(NamedTuple):
+    """Time of one micro-batch by kind of block, and the mean chip's energy."""
+
+    matrix_forward: Blocks
+    matrix_backward: Blocks
+    attention_forward: Blocks
+    attention_backward: Blocks
+    elementwise_forward: Blocks
+    elementwise_backward: Blocks
+    clock: Phases
+    """Clock of each phase class over the clock of the specification."""
+    energy: Real
+    """Energy of the mean chip, nothing recomputed. [J]"""
+    time: Real
+    """Busy time of the mean chip, nothing recomputed. [s]"""
+    flop: Real
+    """FLOP of the mean chip, forward and backward. [FLOP]"""
+    forward_flop: Real
+    """FLOP of one forward pass. [FLOP]"""
+    attention_flop: Real
+    """FLOP of attention in one forward pass. [FLOP]"""
+
+
+class _Gemm(NamedTuple):
+    compute: Passes
+    memory: Passes
+    flop: Passes
+    energy: Passes
+    cast: Passes
+
+
+def _gemms(model: Model, share: Share, chip: ChipRates, kernels: KernelSet) -> _Gemm:
+    shape = gemm_shapes(model, share)
+    low = jnp.asarray(LOW_PRECISION)[:, None]
+    units = MatrixUnits(
+        peak=jnp.where(low, chip.peak_low, chip.peak_16bit),
+        fraction=jnp.where(low, chip.fraction_low, chip.fraction_16bit),
+        units=chip.units,
+        tile=chip.tile,
+        tile_overhead=chip.tile_overhead,
+    )
+    flop = 2.0 * shape.groups * shape.m * shape.n * shape.k
+    unfused = jnp.where(jnp.asarray(IS_SCORE)[:, None], 1.0 - kernels.fused, 1.0)
+    exists = jnp.where(flop > 0.0, unfused, 0.0)
+    element = jnp.where(low, kernels.element_bytes, 2.0)
+    cast = jnp.where(low, kernels.cast_bytes, 0.0) * shape.groups * shape.m * shape.k
+    both_casts = jnp.array([1.0, 1.0, 0.0])  # activations forward, gradients backward
+    return _Gemm(
+        compute=gemm_compute_time(shape, units) * exists,
+        memory=gemm_bytes(shape, element) * exists,
+        flop=flop * exists,
+        energy=flop * exists * jnp.where(low, chip.flop_energy_low, chip.flop_energy_16bit),
+        cast=cast * exists * both_casts[None, :],
+    )
+
+
+def _by_block(values: Float[Array, "gemm"]) -> Blocks:
+    return contract(GEMM_BLOCKS.T, values)
+
+
+def _elementwise(values: Elementwise) -> Blocks:
+    return contract(ELEMENTWISE_BLOCKS.T, values)
+
+
+class _Memory(NamedTuple):
+    forward: Blocks
+    backward: Blocks
+
+
+def _memory_bound(
+    model: Model, share: Share, gemm: _Gemm, kernels: KernelSet
+) -> tuple[_Memory, _Memory]:
+    """Bytes and kernel counts of the memory-bound operators by block."""
+    forward, backward = elementwise_bytes(model, share)
+    softmax = jnp.array([0.0, 0.0, 0.0, 1.0] + [0.0] * 7)
+    kept = kernels.passes * (1.0 - softmax * kernels.fused)
+    traffic = _Memory(
+        forward=_elementwise(forward * kept) + _by_block(gemm.cast[:, 0]),
+        backward=_elementwise(backward * kept) + _by_block(gemm.cast[:, 1]),
+    )
+    products = _by_block(jnp.where(gemm.flop[:, 0] > 0.0, 1.0, 0.0))
+    others = _elementwise(jnp.where(forward * kept > 0.0, 1.0, 0.0))
+    fused = kernels.fused * jnp.array(LAYER_BLOCKS)
+    launches = _Memory(products + others + fused, 2.0 * products + others + fused)
+    return traffic, launches
+
+
+def block_times(
+    model: Model,
+    share: Share,
+    chip: ChipRates,
+    kernels: KernelSet,
+    power: ChipPower,
+    mean_blocks: Blocks,
+) -> BlockTimes:
+    r"""Operators of one micro-batch on one chip, at the clocks that the power cap allows.
+
+    .. math:: t = \max\left(\frac{t_{compute}}{r}, \frac{bytes}{B}\right) + t_{launch}
+
+    with one clock :math:`r` for matrix products, attention and memory-bound operators each, solved
+    for the mean chip of the pipeline.
+
+    Parameters
+    ----------
+    model
+        Architecture.
+    share
+        What the chip holds of a micro-batch.
+    chip
+        Rates and energies.
+    kernels
+        How the software writes its kernels.
+    power
+        Electrical side of the chip.
+    mean_blocks
+        Blocks per chip, averaged over the pipeline.
+
+    Returns
+    -------
+    BlockTimes
+        Times by block, clocks, energy and FLOP of the mean chip.
+    """
+    gemm = _gemms(model, share, chip, kernels)
+    traffic, launches = _memory_bound(model, share, gemm, kernels)
+    weight = contract(GEMM_BLOCKS, mean_blocks)[:, None]
+    layers = mean_blocks[0] + mean_blocks[1]
+
+    flop = attention_flop(model, share) * kernels.fused
+    length = share.length
+    rate = attention_share(length, chip.peak_16bit, chip.attention_half_length)
+    attention = jnp.stack([
+        flop / (rate * chip.attention_forward),
+        BACKWARD_FLOP * flop / (rate * chip.attention_backward),
+    ])  # fmt: skip
+    gemm_memory = gemm.memory / chip.hbm
+    at_spec = jnp.maximum(gemm.compute, gemm_memory) * weight
+    bytes_mean = (mean_blocks * (traffic.forward + traffic.backward)).sum()
+    work = Work(
+        time=jnp.stack([at_spec.sum(), layers * attention.sum(), bytes_mean / chip.hbm]),
+        flop_energy=jnp.stack([
+            (gemm.energy * weight).sum(),
+            layers * flop * (1.0 + BACKWARD_FLOP) * chip.flop_energy_16bit,
+            jnp.zeros_like(bytes_mean),
+        ]),
+        byte_energy=jnp.stack([
+            (gemm.memory * weight).sum() * chip.hbm_energy,
+            jnp.zeros_like(bytes_mean),
+            bytes_mean * chip.hbm_energy,
+        ]),
+    )  # fmt: skip
+    clock = clock_under_cap(work, power)
+
+    run = jnp.maximum(gemm.compute / clock[0], gemm_memory)
+    score = jnp.where(jnp.asarray(IS_SCORE), 1.0, 0.0)
+    layer = jnp.array(LAYER_BLOCKS)
+    forward, backward = run[:, 0], run[:, 1] + run[:, 2]
+    busy = jnp.stack([
+        (run * weight).sum(),
+        layers * attention.sum() / clock[1],
+        bytes_mean / chip.hbm,
+    ])  # fmt: skip
+    gap = (mean_blocks * (launches.forward + launches.backward)).sum() * kernels.launch
+    energy = phase_energy(clock, busy, work, power).sum()
+    scores = (gemm.flop[:, 0] * weight[:, 0] * score).sum() + layers * flop
+    return BlockTimes(
+        matrix_forward=_by_block(forward * (1.0 - score)),
+        matrix_backward=_by_block(backward * (1.0 - score)),
+        attention_forward=_by_block(forward * score) + layer * attention[0] / clock[1],
+        attention_backward=_by_block(backward * score) + layer * attention[1] / clock[1],
+        elementwise_forward=traffic.forward / chip.hbm + launches.forward * kernels.launch,
+        elementwise_backward=traffic.backward / chip.hbm + launches.backward * kernels.launch,
+        clock=clock,
+        energy=energy + gap * waiting_power(power),
+        time=busy.sum() + gap,
+        flop=(gemm.flop * weight).sum() + layers * flop * (1.0 + BACKWARD_FLOP),
+        forward_flop=(gemm.flop[:, :1] * weight).sum() + layers * flop,
+        attention_flop=scores,
+    )

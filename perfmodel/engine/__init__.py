@@ -1,0 +1,1 @@
+"""Engine: grids of points, one compiled call per chunk, devices."""
