@@ -1,10 +1,8 @@
 """What is trained: model, sequence length, batch, precision, optimiser."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field
-
-from perfmodel.config.schema._model import Config, Count, Named, Positive
+from perfmodel.config.schema._model import Config, Count, Fraction, Named, Positive
 
 
 class Batch(Config):
@@ -14,6 +12,8 @@ class Batch(Config):
     """Global batch at the reference size. [sequences]"""
     critical_tokens: Positive
     """Batch beyond which more samples stop to help: cap of the growing-batch rule. [tokens]"""
+    tolerance: Fraction = 0.05
+    """How far the global batch may move so that it divides over the replicas."""
 
 
 class Workload(Named):
@@ -53,13 +53,9 @@ class Layout(Config):
     """Sequences of one micro-batch and replica."""
     sequence_parallel: bool = True
     """Tensor ranks split norms and residuals by sequence."""
-    sharding: Literal["ddp", "zero1", "zero3"] = "zero1"
+    sharding: Literal["ddp", "zero1", "zero2", "zero3"] = "zero1"
     """What data-parallel ranks shard."""
-    recompute: Literal["none", "selective", "full"] = "none"
-    """What the backward pass computes again."""
+    recompute: Literal["none", "attention", "parts", "full"] = "none"
+    """What the backward pass computes again: nothing, core attention, norms and activation
+    functions, whole layers."""
 
-
-class LayoutText(Config):
-    """A layout where one is named instead of searched."""
-
-    layout: Annotated[str, Field(pattern=r"^(best|[a-z0-9=,_-]+)$")] = "best"

@@ -1,0 +1,1 @@
+"""Lowering: from configs to the arrays that kernels take, one file per noun."""

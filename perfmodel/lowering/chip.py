@@ -1,0 +1,73 @@
+"""Chip config to rates, energies and the electrical side."""
+
+from perfmodel.config.schema.chip import Chip
+from perfmodel.config.schema.stack import Stack
+from perfmodel.lowering.precision import Format
+from perfmodel_kernels.operators import ChipRates
+from perfmodel_kernels.power import ChipPower
+
+
+def lower_chip(chip: Chip, stack: Stack, number_format: Format) -> ChipRates:
+    """Rates and energies of a chip under a software stack.
+
+    Parameters
+    ----------
+    chip
+        The chip.
+    stack
+        Its multipliers apply to matrix products and attention.
+    number_format
+        Format of the products that may leave 16 bits.
+
+    Returns
+    -------
+    ChipRates
+        SI numbers.
+    """
+    half = chip.peak.bf16 or chip.peak.fp16
+    low = getattr(chip.peak, number_format.peak)
+    if half is None or low is None:
+        raise ValueError(f"chip {chip.name!r}: peak.bf16 or peak.fp16 is needed to model training")
+    efficiency, energy = chip.efficiency, chip.energy
+    return ChipRates(
+        peak_16bit=half,
+        peak_low=low,
+        fraction_16bit=efficiency.gemm_16bit * stack.gemm_multiplier,
+        fraction_low=getattr(efficiency, number_format.fraction) * stack.gemm_multiplier,
+        units=float(chip.compute.units),
+        tile=float(efficiency.tile),
+        tile_overhead=efficiency.tile_overhead,
+        attention_forward=efficiency.attention_forward * stack.attention_multiplier,
+        attention_backward=efficiency.attention_backward * stack.attention_multiplier,
+        attention_half_length=float(efficiency.attention_half_length),
+        hbm=chip.memory.bandwidth * efficiency.hbm,
+        flop_energy_16bit=energy.flop_16bit,
+        flop_energy_low=getattr(energy, number_format.energy),
+        hbm_energy=energy.hbm_byte,
+    )
+
+
+def lower_power(chip: Chip) -> ChipPower:
+    """Electrical side of a chip.
+
+    Parameters
+    ----------
+    chip
+        The chip.
+
+    Returns
+    -------
+    ChipPower
+        SI numbers; clocks relative to the clock of the specification.
+    """
+    power = chip.power
+    highest = chip.compute.max_clock / chip.compute.spec_clock
+    return ChipPower(
+        cap=power.tdp,
+        idle=power.idle,
+        clock_power=chip.energy.clock_power,
+        lowest=highest * power.minimum_clock_fraction,
+        highest=highest,
+        voltage_floor=power.voltage_floor,
+        voltage_knee=power.voltage_knee,
+    )

@@ -1,0 +1,1 @@
+"""Search: legal layouts as arrays, and what is best among them."""

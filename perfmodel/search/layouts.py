@@ -1,0 +1,154 @@
+"""Every legal layout of a job on a number of chips, as arrays."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perfmodel.lowering.layout import RECOMPUTE, SHARDING
+from perfmodel_kernels.layout import Layout
+
+Column = NDArray[np.float64]
+
+
+class Job(NamedTuple):
+    """What decides whether a layout is legal."""
+
+    layers: int
+    heads: int
+    kv_heads: int
+    experts: int
+    """Routed experts per layer, 0 for a dense model."""
+    sequence_length: int
+    batch: int
+    """Global batch. [sequences]"""
+    tolerance: float
+    """How far the batch may move."""
+    chips: int
+    domain: int
+    """Chips of the scale-up domain."""
+    fused: bool
+    """Whether attention is one kernel, which then has no scores to compute again."""
+
+
+class Axes(NamedTuple):
+    """Values that each axis of the layout may take."""
+
+    tp: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64)
+    cp: tuple[int, ...] = (1, 2, 4, 8, 16)
+    pp: int = 64
+    """Most pipeline stages."""
+    vpp: int = 8
+    """Most model chunks per stage."""
+    ep: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+    micro_batch: tuple[int, ...] = (1, 2, 4, 8)
+    sharding: tuple[str, ...] = ("zero1", "zero3")
+    recompute: tuple[str, ...] = ("none", "attention", "parts", "full")
+    idle_layers: float = 0.06
+    """Largest share of empty places in the grid of layers over stages and chunks."""
+
+
+def enumerate_layouts(job: Job, axes: Axes | None = None) -> Layout:
+    """All legal layouts of a job.
+
+    Parameters
+    ----------
+    job
+        The model's counts, batch and machine size.
+    axes
+        Values of the axes.
+
+    Returns
+    -------
+    Layout
+        One array per field, of equal length; empty where nothing is legal.
+    """
+    axes = axes or Axes()
+    grid = _parallel_grid(job, axes)
+    grid = _with_replicas(grid, job)
+    return _with_modes(grid, job, axes)
+
+
+def _product(*axes: Column) -> list[Column]:
+    return [axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")]
+
+
+def _pipelines(job: Job, axes: Axes) -> tuple[Column, Column]:
+    """Stages and chunks whose grid leaves few places empty."""
+    pairs = []
+    for stages in range(1, min(axes.pp, job.layers) + 1):
+        for chunks in range(1, axes.vpp + 1) if stages > 1 else (1,):
+            places = stages * chunks * -(-job.layers // (stages * chunks))
+            if places - job.layers <= axes.idle_layers * job.layers:
+                pairs.append((stages, chunks))
+    table = np.array(pairs, float).reshape(-1, 2)
+    return table[:, 0], table[:, 1]
+
+
+def _tensor(job: Job, axes: Axes) -> Column:
+    legal = [
+        tp
+        for tp in axes.tp
+        if tp <= job.domain
+        and job.heads % tp == 0
+        and (job.kv_heads % tp == 0 or tp % job.kv_heads == 0)
+    ]
+    return np.array(legal, float)
+
+
+def _parallel_grid(job: Job, axes: Axes) -> dict[str, Column]:
+    """Tensor, context, pipeline, expert and micro-batch degrees that fit model and machine."""
+    stages, chunks = _pipelines(job, axes)
+    context = np.array([cp for cp in axes.cp if cp == 1 or job.sequence_length // cp >= 1024], float)
+    expert = np.array([ep for ep in axes.ep if job.experts % ep == 0] if job.experts else [1], float)
+    micro = np.array([mb for mb in axes.micro_batch if mb <= job.batch], float)
+    index = np.arange(len(stages), dtype=float)
+    tp, cp, pair, ep, mb = _product(_tensor(job, axes), context, index, expert, micro)
+    pp, vpp = stages[pair.astype(int)], chunks[pair.astype(int)]
+    keep = tp * cp * pp <= job.chips
+    grid = {"tp": tp, "cp": cp, "pp": pp, "vpp": vpp, "ep": ep, "micro_batch": mb}
+    return {name: column[keep] for name, column in grid.items()}
+
+
+def _with_replicas(grid: dict[str, Column], job: Job) -> dict[str, Column]:
+    """Replicas and micro-batches: as many replicas as fit, and as few as the batch divides over.
+
+    Interleaving needs micro-batches in multiples of the stages. Replicas come in multiples that
+    the expert groups divide.
+    """
+    group = grid["tp"] * grid["cp"]
+    step = grid["ep"] / np.gcd(grid["ep"].astype(int), group.astype(int))
+    most = np.floor(job.chips / (group * grid["pp"]) / step) * step
+    unit = np.where(grid["vpp"] > 1, grid["pp"], 1.0)
+    per_replica = job.batch / np.maximum(most, 1.0) / grid["micro_batch"]
+    fewest = np.maximum(np.ceil(per_replica / unit - 1e-9), 1.0) * unit
+    nearest = np.maximum(np.round(per_replica / unit), 1.0) * unit
+    exact = np.ceil(job.batch / grid["micro_batch"] / fewest / step - 1e-9) * step
+    below = np.floor(job.batch / grid["micro_batch"] / fewest / step + 1e-9) * step
+    parts = []
+    for replicas, count in ((most, nearest), (exact, fewest), (below, fewest)):
+        moved = replicas * count * grid["micro_batch"] / job.batch - 1.0
+        keep = (replicas >= 1) & (replicas <= most) & (np.abs(moved) <= job.tolerance)
+        full = {**grid, "dp": replicas, "micro_batches": count}
+        parts.append({name: column[keep] for name, column in full.items()})
+    merged = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    rows = np.stack(list(merged.values()), axis=1)
+    unique = np.unique(rows, axis=0) if len(rows) else rows
+    return {name: unique[:, position] for position, name in enumerate(merged)}
+
+
+def _with_modes(grid: dict[str, Column], job: Job, axes: Axes) -> Layout:
+    """Sharding and recompute modes; without replicas there is nothing to shard."""
+    modes = [mode for mode in axes.recompute if not (job.fused and mode == "attention")]
+    rows = np.arange(len(grid["tp"]), dtype=float)
+    sharding = np.array([SHARDING[name] for name in axes.sharding])
+    recompute = np.array([RECOMPUTE[name] for name in modes])
+    row, shard, again = _product(rows, sharding, recompute)
+    chosen = {name: column[row.astype(int)] for name, column in grid.items()}
+    keep = (chosen["dp"] * chosen["cp"] > 1) | (shard == sharding[0])
+    return Layout(
+        **{name: column[keep] for name, column in chosen.items()},
+        sequence_parallel=np.where(chosen["tp"][keep] > 1, 1.0, 0.0),
+        sharding=shard[keep],
+        recompute=again[keep],
+    )
