@@ -140,15 +140,21 @@ def _same_axes(equation: Any, values: list, size: int) -> list:
     return [equation.primitive.bind(values[0][0], **equation.params)]
 
 
+SHORT = 8
+"""Longest axis that is summed slice by slice; longer ones go through a matrix product."""
+
+
 def _sum(equation: Any, values: list, size: int) -> list:
-    """A sum over short axes as additions of slices: the compiler's own loop runs along the axis."""
-    array, axes = values[0][0], sorted(equation.params["axes"], reverse=True)
-    for axis in axes:
-        parts = [
-            lax.index_in_dim(array, position, axis, keepdims=False)
-            for position in range(array.shape[axis])
-        ]
-        array = _pairwise(parts)
+    """A sum over leading axes; the compiler's own loop would run along the axis, not over points."""
+    array = values[0][0]
+    for axis in sorted(equation.params["axes"], reverse=True):
+        length = array.shape[axis]
+        if length > SHORT:
+            ones = jnp.ones(length, array.dtype)
+            array = lax.dot_general(ones, array, (((0,), (axis,)), ((), ())), precision="highest")
+        else:
+            parts = [lax.index_in_dim(array, place, axis, keepdims=False) for place in range(length)]
+            array = _pairwise(parts)
     return [array]
 
 
