@@ -1,0 +1,36 @@
+"""The table of quantities and what the kernels return are the same list."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from perfmodel.results.columns import COLUMNS, SITE, STEP, SUFFIX
+from perfmodel_kernels.memory import MemorySplit
+from perfmodel_kernels.site import PowerSplit, SiteMetrics
+from perfmodel_kernels.step import StepMetrics, TimeSplit
+
+SPLITS = {"time_split": TimeSplit, "memory_split": MemorySplit, "power_split": PowerSplit}
+
+
+def paths(metrics: type) -> Iterator[str]:
+    for field in metrics._fields:
+        if field in SPLITS:
+            yield from (f"{field}.{part}" for part in SPLITS[field]._fields)
+        else:
+            yield field
+
+
+@pytest.mark.parametrize(("metrics", "table"), [(StepMetrics, STEP), (SiteMetrics, SITE)])
+def test_every_field_of_the_metrics_has_a_column_and_none_is_left_over(metrics, table):
+    assert [column.name for column in table] == list(paths(metrics))
+
+
+def test_no_quantity_is_named_twice():
+    assert len(COLUMNS) == len(STEP) + len(SITE)
+
+
+@pytest.mark.parametrize("column", COLUMNS.values(), ids=COLUMNS)
+def test_a_key_ends_in_its_unit(column):
+    assert column.key.endswith(SUFFIX[column.unit])
+    assert column.key.count(SUFFIX[column.unit]) == 1 or not column.unit
+    assert column.label
