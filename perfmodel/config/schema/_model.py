@@ -1,52 +1,80 @@
 """The strict model and the field types that every config table is made of."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import core_schema
 
-from perfmodel.config.units import quantity
+from perfmodel.config.units import example, quantity
+
+LEAST, MOST = 1e-18, 1e18
+"""Smallest and largest magnitude in SI: beyond them float32 loses the gradients of a ratio."""
+
+LARGEST_COUNT = 10**15
+"""Largest whole number: float64 still holds its neighbours apart."""
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 """A share between 0 and 1, written as a bare number."""
 
-Positive = Annotated[float, Field(gt=0.0)]
-Count = Annotated[int, Field(ge=1)]
-CountOrZero = Annotated[int, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0.0, le=MOST)]
+Count = Annotated[int, Field(ge=1, le=LARGEST_COUNT)]
+CountOrZero = Annotated[int, Field(ge=0, le=LARGEST_COUNT)]
 
 
-def _si(unit: str, *, zero: bool = False) -> Any:
-    return Annotated[
-        float,
-        BeforeValidator(lambda value: quantity(value, unit)),
-        Field(ge=0.0) if zero else Field(gt=0.0),
-        Field(json_schema_extra={"type": "string", "x-unit": unit}),
-    ]
+@dataclass(frozen=True)
+class Quantity:
+    """Text with a unit in the file, an SI number in the program."""
+
+    unit: str
+    """SI unit."""
+    least: float = LEAST
+    """Smallest value. [unit]"""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        """Read the text, then check the number."""
+        number = core_schema.float_schema(ge=self.least, le=MOST)
+        return core_schema.no_info_before_validator_function(self.read, number)
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Describe the text to editors, not the number that it becomes."""
+        return {"type": "string", "examples": [example(self.unit)], "x-unit": self.unit}
+
+    def read(self, value: Any) -> float:
+        """Read what the file says."""
+        return quantity(value, self.unit)
 
 
-Bandwidth = _si("B/s")
-Bytes = _si("B")
-Clock = _si("Hz")
-FlopRate = _si("FLOP/s")
-Power = _si("W")
-PowerOrZero = _si("W", zero=True)
-Seconds = _si("s")
-SecondsOrZero = _si("s", zero=True)
-EnergyPerFlop = _si("J/FLOP")
-EnergyPerByte = _si("J/B")
-Temperature = Annotated[
-    float,
-    BeforeValidator(lambda value: quantity(value, "K")),
-    Field(gt=0.0, json_schema_extra={"type": "string", "x-unit": "degC"}),
-]
-CarbonIntensity = _si("kg/J")
-Money = _si("EUR")
+Bandwidth = Annotated[float, Quantity("B/s")]
+Bytes = Annotated[float, Quantity("B")]
+Clock = Annotated[float, Quantity("Hz")]
+FlopRate = Annotated[float, Quantity("FLOP/s")]
+Power = Annotated[float, Quantity("W")]
+PowerOrZero = Annotated[float, Quantity("W", least=0.0)]
+Seconds = Annotated[float, Quantity("s")]
+SecondsOrZero = Annotated[float, Quantity("s", least=0.0)]
+EnergyPerFlop = Annotated[float, Quantity("J/FLOP")]
+EnergyPerByte = Annotated[float, Quantity("J/B")]
+Temperature = Annotated[float, Quantity("K")]
+CarbonIntensity = Annotated[float, Quantity("kg/J")]
+Money = Annotated[float, Quantity("EUR")]
 
 
 class Config(BaseModel):
     """A table of a config file: immutable, every key known, every quantity in SI."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, strict=True
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        strict=True,
+        allow_inf_nan=False,
+        str_min_length=1,
+        str_max_length=200,
     )
 
 

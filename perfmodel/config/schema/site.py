@@ -26,6 +26,8 @@ class Partition(Config):
     """Chips installed."""
     fabric: str
     """Fabric config."""
+    stack: str
+    """Software stack config that jobs here use unless they name another."""
 
 
 class Facility(Config):

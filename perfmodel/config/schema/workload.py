@@ -58,4 +58,3 @@ class Layout(Config):
     recompute: Literal["none", "attention", "parts", "full"] = "none"
     """What the backward pass computes again: nothing, core attention, norms and activation
     functions, whole layers."""
-
