@@ -3,11 +3,11 @@
 import math
 from typing import Any, NamedTuple
 
-from perfmodel.config.units import quantity
+from perfmodel.config import units
 from perfmodel.results.columns import Column
 
-PREFIXES = {-9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P", 18: "E"}
-"""Power of ten to SI prefix (BIPM, The International System of Units, 9th edition, table 7)."""
+PREFIXES = {**units.PREFIXES, -6: "µ", 18: "E"}
+"""Power of ten to SI prefix: those of configs, micro as it is printed, and exa for totals."""
 
 MISSING = "–"
 """What stands for a number that does not exist, such as the step time of no layout."""
@@ -27,11 +27,9 @@ class Scale(NamedTuple):
 
 def scale(column: Column) -> Scale:
     """Find the unit in which a quantity is shown on an axis or in a table."""
-    if column.display == "%":
-        return Scale("%", 0.01)
     if not column.display or column.display == column.unit:
         return Scale(column.unit, 1.0)
-    return Scale(column.display, quantity(f"1 {column.display}", column.unit))
+    return Scale(column.display, units.quantity(f"1 {column.display}", column.unit))
 
 
 def axis_label(column: Column) -> str:

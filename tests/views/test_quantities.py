@@ -74,8 +74,8 @@ def test_every_display_unit_is_a_size_of_its_si_unit(column):
 def test_what_is_shown_is_within_half_a_percent_of_the_number(value, unit):
     number, _, suffix = engineering(value, unit).partition(" ")
     prefix = suffix.removesuffix(unit)
-    powers = {"n": -9, "µ": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
-    shown = float(number.replace(",", "")) * 10.0 ** powers[prefix]
+    powers = {text: power for power, text in zip(range(-12, 21, 3), "pnµm-kMGTPE", strict=True)}
+    shown = float(number.replace(",", "")) * 10.0 ** powers[prefix or "-"]
     assert shown == pytest.approx(value, rel=0.005)
 
 
