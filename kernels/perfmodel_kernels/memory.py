@@ -22,6 +22,8 @@ class Widths(NamedTuple):
     """Accumulated gradient. [B]"""
     optimizer: Scalar
     """Master weight and moments. [B]"""
+    product_input: Scalar
+    """Input of a matrix product, kept for the weight gradient. [B]"""
 
 
 class Reserve(NamedTuple):
@@ -46,12 +48,12 @@ class MemorySplit(NamedTuple):
 
 
 def layer_activation_bytes(
-    model: Model, share: Share, recompute: Scalar, fused: Scalar
+    model: Model, share: Share, recompute: Scalar, fused: Scalar, product_input: Scalar
 ) -> Float[Array, "2"]:
-    r"""Activations that one dense and one expert layer keep per micro-batch, 16-bit.
+    r"""Activations that one dense and one expert layer keep per micro-batch.
 
     Multi-head attention, plain feed-forward of width 4h, unfused, with dropout, nothing recomputed:
-    :math:`s b h (10 + 24/t + 5 a s/(h t))`, the form of the reference.
+    16 bits: :math:`s b h (10 + 24/t + 5 a s/(h t))`, the form of the reference.
 
     Parameters
     ----------
@@ -63,6 +65,8 @@ def layer_activation_bytes(
         Code of the recompute mode.
     fused
         1 where attention never writes the score matrix, else 0.
+    product_input
+        Width of an input of a matrix product. [B]
 
     Returns
     -------
@@ -77,14 +81,16 @@ def layer_activation_bytes(
     kept = recompute < PARTS - 0.5  # norm outputs and activation outputs stay
     scores_kept = recompute < ATTENTION - 0.5
     masks = (1.0 - fused) * 2.0 * model.hidden  # dropout masks, one byte, two places
-    residual = 4.0 * model.hidden + masks + jnp.where(kept, 4.0 * model.hidden, 0.0)
-    queries = 2.0 * model.heads * (model.qk_dim + model.v_dim)
+    normed = 2.0 * product_input * model.hidden
+    residual = 4.0 * model.hidden + masks + jnp.where(kept, normed, 0.0)
+    queries = model.heads * (2.0 * model.qk_dim + product_input * model.v_dim)
     keys = 2.0 * jnp.maximum(model.kv_heads, share.tp) * (model.qk_dim + model.v_dim)
     low_rank = 2.0 * model.latent * (model.q_rank * model.q_compressed + model.kv_rank)
     scores = jnp.where(scores_kept, 5.0 * model.heads * share.length, 0.0)
     attention = queries + keys + fused * 4.0 * model.heads + (1.0 - fused) * scores
-    up = 2.0 * (1.0 + model.gate) + jnp.where(kept, 2.0, 0.0)
-    routed = model.top_k * model.imbalance * (4.0 * model.hidden + up * model.expert_ffn)
+    up = 2.0 * (1.0 + model.gate) + jnp.where(kept, product_input, 0.0)
+    moved = (2.0 + product_input) * model.hidden
+    routed = model.top_k * model.imbalance * (moved + up * model.expert_ffn)
     expert = routed + up * model.shared_ffn + 8.0 * model.experts
     common = residual / share.sequence_split + attention / share.tp + low_rank
     whole = jnp.stack([common + up * model.ffn / share.tp, common + expert / share.tp])
@@ -225,8 +231,9 @@ def memory_split(
     MemorySplit
         Bytes by use on the fullest stage. [B]
     """
-    kept = layer_activation_bytes(model, share, layout.recompute, fused)
-    working = layer_activation_bytes(model, share, 0.0, fused)
+    inputs = widths.product_input
+    kept = layer_activation_bytes(model, share, layout.recompute, fused, inputs)
+    working = layer_activation_bytes(model, share, 0.0, fused, inputs)
     flight = layers_in_flight(blocks[0] * kept[0] + blocks[1] * kept[1], layout)
     again = jnp.where(layout.recompute > PARTS - 0.5, working.max() - kept.max(), 0.0)
     activations = flight + jnp.maximum(again, 0.0)

@@ -41,8 +41,9 @@ def lower_chip(chip: Chip, stack: Stack, number_format: Format) -> ChipRates:
         attention_backward=efficiency.attention_backward * stack.attention_multiplier,
         attention_half_length=float(efficiency.attention_half_length),
         hbm=chip.memory.bandwidth * efficiency.hbm,
-        flop_energy_16bit=energy.flop_16bit,
-        flop_energy_low=getattr(energy, number_format.energy),
+        # a kernel that takes longer for a product keeps its units busy and draws their power
+        flop_energy_16bit=energy.flop_16bit / stack.gemm_multiplier,
+        flop_energy_low=getattr(energy, number_format.energy) / stack.gemm_multiplier,
         hbm_energy=energy.hbm_byte,
     )
 

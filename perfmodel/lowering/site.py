@@ -14,6 +14,10 @@ from perfmodel_kernels.site import SiteParams
 from perfmodel_kernels.step import StepParams
 
 
+_COPIES = 3.0
+"""Trips through HBM of a byte that a collective moves: read, reduced with its peer, written."""
+
+
 def lower_node(node: Node) -> NodePower:
     """A node around its chips.
 
@@ -89,7 +93,7 @@ def lower_step(scenario: Scenario) -> StepParams:
         chip=lower_chip(machine.chip, stack, number_format),
         power=lower_power(machine.chip),
         capacity=machine.chip.memory.capacity,
-        link_energy=machine.chip.energy.link_byte,
+        link_energy=machine.chip.energy.link_byte + _COPIES * machine.chip.energy.hbm_byte,
         network=lower_network(machine),
         stack=lower_stack(stack, number_format),
     )

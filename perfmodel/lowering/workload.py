@@ -36,5 +36,6 @@ def lower_workload(workload: WorkloadConfig, stack: Stack, number_format: Format
             weight=2.0,
             gradient=float(stack.gradient_bytes),
             optimizer=_OPTIMIZER_BYTES[workload.optimizer],
+            product_input=max(number_format.element_bytes, 1.0),
         ),
     )

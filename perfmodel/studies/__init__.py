@@ -1,0 +1,1 @@
+"""Studies: questions asked of the engine, one file per question."""

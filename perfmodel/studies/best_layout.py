@@ -1,0 +1,151 @@
+"""The best layout of one job on one machine, as a row of results."""
+
+from typing import Any
+
+import numpy as np
+
+from perfmodel.config.schema.scenario import Scenario
+from perfmodel.engine.run import Best, search
+from perfmodel.lowering.layout import describe, lower_layout
+from perfmodel.lowering.precision import format_on
+from perfmodel.lowering.site import lower_site
+from perfmodel.results.columns import SITE, STEP, TIME_SPLIT
+from perfmodel.search.layouts import Axes, Job, enumerate_layouts
+from perfmodel_kernels.layout import Layout
+from perfmodel_kernels.site import Evaluation
+
+Row = dict[str, Any]
+"""Values by column key, SI units."""
+
+NO_LAYOUT = "no legal layout: model, batch and chips do not divide"
+OUT_OF_MEMORY = "out of memory on every legal layout"
+NAMED_OUT_OF_MEMORY = "out of memory"
+
+
+def job(scenario: Scenario, chips: int, batch: int) -> Job:
+    """What decides which layouts are legal.
+
+    Parameters
+    ----------
+    scenario
+        The machine and the job.
+    chips
+        Chips to use at most.
+    batch
+        Global batch. [sequences]
+
+    Returns
+    -------
+    Job
+        Counts.
+    """
+    model, workload = scenario.model, scenario.workload
+    return Job(
+        layers=model.layers,
+        heads=model.attention.heads,
+        kv_heads=model.attention.kv_heads,
+        experts=model.experts.count if model.experts else 0,
+        sequence_length=workload.sequence_length,
+        batch=batch,
+        tolerance=workload.batch.tolerance,
+        chips=chips,
+        domain=scenario.machine.chip.scaleup.domain,
+        fused=scenario.stack.fused_attention,
+    )
+
+
+def best_row(
+    scenario: Scenario,
+    chips: int | None = None,
+    batch: int | None = None,
+    axes: Axes | None = None,
+) -> Row:
+    """Best layout by throughput, or the one that the scenario names.
+
+    Parameters
+    ----------
+    scenario
+        The machine and the job.
+    chips
+        Chips of the machine; its own number when not given.
+    batch
+        Global batch; the workload's when not given. [sequences]
+    axes
+        Values of the layout's axes.
+
+    Returns
+    -------
+    Row
+        Metrics, layout and labels; without a feasible layout the metrics are NaN.
+    """
+    chips = chips or scenario.machine.chips
+    batch = batch or scenario.workload.batch.sequences
+    params = lower_site(scenario)._replace(chips=float(chips))
+    if scenario.layout is None:
+        layouts = enumerate_layouts(job(scenario, chips, batch), axes)
+    else:
+        one = lower_layout(scenario.layout, chips, batch)
+        layouts = Layout(*(np.array([value]) for value in one))
+    if not len(layouts.tp):
+        return _labels(scenario, chips, batch) | _nothing(NO_LAYOUT, 0)
+    best = search(params, layouts)
+    labels = _labels(scenario, chips, batch)
+    if best.index[0] < 0:
+        reason = NAMED_OUT_OF_MEMORY if scenario.layout else OUT_OF_MEMORY
+        return labels | _nothing(reason, best.points)
+    return labels | _row(best, layouts)
+
+
+def _labels(scenario: Scenario, chips: int, batch: int) -> Row:
+    machine = scenario.machine
+    return {
+        "site": machine.site.name,
+        "workload": scenario.workload.name,
+        "chip": machine.chip.name,
+        "stack": scenario.stack.name,
+        "precision": format_on(machine.chip, scenario.workload).name,
+        "chips": chips,
+        "batch_sequences": batch,
+        "sequence_length": scenario.workload.sequence_length,
+    }
+
+
+def _row(best: Best, layouts: Layout) -> Row:
+    layout = Layout(*(column[best.index[0]] for column in layouts))
+    degrees = {name: int(value) for name, value in layout._asdict().items()}
+    row = metrics(best.evaluation)
+    row["bottleneck"] = list(TIME_SPLIT.values())[int(row["bottleneck"])]
+    row["reason"] = ""
+    row["batch_sequences"] = degrees["micro_batch"] * degrees["micro_batches"] * degrees["dp"]
+    counts = {"points": best.points, "feasible_points": best.feasible}
+    return row | {"layout": describe(layout)} | degrees | counts | {"feasible": True}
+
+
+def metrics(evaluation: Evaluation) -> Row:
+    """First point of an evaluation by column key.
+
+    Parameters
+    ----------
+    evaluation
+        Arrays of points.
+
+    Returns
+    -------
+    Row
+        Every known quantity.
+    """
+    row: Row = {}
+    for columns, source in ((STEP, evaluation.step), (SITE, evaluation.site)):
+        for column in columns:
+            value: Any = source
+            for name in column.name.split("."):
+                value = getattr(value, name)
+            row[column.key] = float(np.asarray(value)[0])
+    return row
+
+
+def _nothing(reason: str, points: int) -> Row:
+    numbers = {column.key: float("nan") for column in (*STEP, *SITE)}
+    degrees = dict.fromkeys(Layout._fields, 0)
+    texts = {"layout": "", "bottleneck": "", "reason": reason, "feasible": False}
+    return numbers | degrees | texts | {"points": points, "feasible_points": 0}

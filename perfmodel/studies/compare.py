@@ -1,0 +1,153 @@
+"""What a gigafactory buys over an AI factory: best layouts, curves, decomposition, a conclusion."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from perfmodel.config.schema.scenario import Scenario
+from perfmodel.studies.best_layout import Row, best_row
+from perfmodel.studies.conclusion import conclude
+from perfmodel.studies.decomposition import decompose
+from perfmodel.studies.scaling import FIXED, RULES, SIZES, batch_at, curve
+
+RATIOS = (
+    "chips",
+    "tokens_per_s",
+    "tokens_per_s_per_chip",
+    "mfu",
+    "step_time_s",
+    "site_power_w",
+    "energy_per_token_j",
+)
+"""Quantities whose ratio to the AI factory is reported."""
+
+
+class Case(NamedTuple):
+    """One job on one site, with the names of their configs."""
+
+    site: str
+    workload: str
+    scenario: Scenario
+
+
+class Question(NamedTuple):
+    """What is compared."""
+
+    cases: Sequence[Case]
+    """Workload by workload, site by site."""
+    subject: str
+    """Config name of the gigafactory."""
+    base: str
+    """Config name of the AI factory."""
+
+
+class Comparison(NamedTuple):
+    """All tables of a comparison, and what they say."""
+
+    sites: list[Row]
+    """One row per site, workload and batch rule that changes the batch."""
+    curves: list[Row]
+    """Scaling curves of the first workload."""
+    decomposition: list[Row]
+    """Causes of the ratio of subject over base, per workload and rule."""
+    ratios: list[Row]
+    """Ratios of subject over base, per workload and rule."""
+    conclusion: str
+    """One paragraph."""
+
+
+Progress = Callable[[int], None]
+
+
+def steps(question: Question) -> int:
+    """Searches that a comparison needs, for a progress bar.
+
+    Returns
+    -------
+    int
+        Number of calls of `done`.
+    """
+    return 2 * len(question.cases) + 2 * len(RULES) * len(SIZES)
+
+
+def compare(question: Question, done: Progress = lambda _: None) -> Comparison:
+    """Answers the question.
+
+    Parameters
+    ----------
+    question
+        Sites, workloads and who is compared with whom.
+    done
+        Told after each search.
+
+    Returns
+    -------
+    Comparison
+        Tables and a paragraph.
+    """
+    sites = [row for case in question.cases for row in _site(case, done)]
+    pairs = _pairs(sites, question)
+    for row in sites:
+        row["ratio"] = _ratio_to_base(row, sites, question.base)
+    curves = _curves(question, done)
+    decomposition = [
+        {"workload": site["workload"], "rule": rule, **term._asdict()}
+        for rule, site, base in pairs
+        for term in decompose(site, base)
+    ]
+    ratios = [_ratios(rule, site, base) for rule, site, base in pairs]
+    text = conclude(pairs, curves)
+    return Comparison(sites, curves, decomposition, ratios, text)
+
+
+def _site(case: Case, done: Progress) -> list[Row]:
+    """A row per rule; one row where both rules give the same batch."""
+    scenario, names = case.scenario, {"name": case.site}
+    chips = scenario.machine.chips
+    batches = {rule: batch_at(rule, scenario.workload, chips) for rule in RULES}
+    rows = []
+    for rule in RULES:
+        if rule == FIXED or batches[rule] != batches[FIXED]:
+            row = best_row(scenario, batch=batches[rule])
+            rows.append(names | {"rule": rule} | row | {"workload": case.workload})
+        done(1)
+    return rows
+
+
+def _find(sites: list[Row], name: str, workload: str, rule: str) -> Row | None:
+    """Row of a site under a rule; the fixed batch where the rule changes nothing."""
+    own = [row for row in sites if row["name"] == name and row["workload"] == workload]
+    return next((row for row in own if row["rule"] == rule), own[0] if own else None)
+
+
+def _pairs(sites: list[Row], question: Question) -> list[tuple[str, Row, Row]]:
+    workloads = list(dict.fromkeys(row["workload"] for row in sites))
+    pairs = []
+    for workload in workloads:
+        for rule in RULES:
+            subject = _find(sites, question.subject, workload, rule)
+            base = _find(sites, question.base, workload, rule)
+            if subject and base and subject["name"] != base["name"]:
+                pairs.append((rule, subject, base))
+    return pairs
+
+
+def _ratio_to_base(row: Row, sites: list[Row], base: str) -> float:
+    other = _find(sites, base, row["workload"], row["rule"])
+    return row["tokens_per_s"] / other["tokens_per_s"] if other else float("nan")
+
+
+def _ratios(rule: str, site: Row, base: Row) -> Row:
+    quantities = {key: site[key] / base[key] for key in RATIOS}
+    return {"workload": site["workload"], "rule": rule, **quantities}
+
+
+def _curves(question: Question, done: Progress) -> list[Row]:
+    """Curves of subject and base for the first workload; one where both are the same machine."""
+    first = question.cases[0].workload
+    scenarios = {case.site: case.scenario for case in question.cases if case.workload == first}
+    rows: list[Row] = []
+    for name in dict.fromkeys((question.subject, question.base)):
+        scenario = scenarios[name]
+        for rule in RULES:
+            rows += curve(scenario.machine.site.name, scenario, rule, done)
+    return [row | {"workload": first} for row in rows]
