@@ -187,8 +187,8 @@ def training_step(params: StepParams, layout: Layout) -> StepMetrics:
     memory = memory_split(
         model, share, layout, blocks, held, workload.widths, stack.reserve, stack.kernels.fused
     )
-    step_time = sum(split)
-    used = sum(memory)
+    step_time = jnp.stack(split).sum()
+    used = jnp.stack(memory).sum()
     volume = _volume(layout, model, mean_blocks, traffic, stack.reserve)
     again = (exposed.backward[3, :] * mean_blocks).sum()
     energy = _chip_energy(params, layout, times, again, step_time, volume[0])

@@ -42,16 +42,32 @@ class Best(NamedTuple):
 
     evaluation: Evaluation
     """All metrics, an array of the kept points each."""
-    index: np.ndarray
-    """Positions in the list of layouts; -1 where fewer were feasible."""
+    layouts: Layout
+    """The kept points."""
+    score: np.ndarray
+    """What was maximised."""
     feasible: int
-    """Feasible points."""
+    """Feasible points among those evaluated."""
     points: int
     """Points evaluated."""
 
 
-def search(params: SiteParams, layouts: Layout, keep: int = 8, score: Score = throughput) -> Best:
-    """Evaluates every layout in full and keeps the best.
+class Scored(NamedTuple):
+    """Every point's score, whether or not it is feasible."""
+
+    best: Best
+    score: np.ndarray
+    feasible: np.ndarray
+
+
+KEEP = 8
+"""Layouts that a search keeps unless told otherwise."""
+
+
+def search(
+    params: SiteParams, layouts: Layout, keep: int = KEEP, score: Score = throughput
+) -> Best:
+    """Evaluates every layout in full and keeps the best; memory does not grow with their number.
 
     Parameters
     ----------
@@ -67,19 +83,72 @@ def search(params: SiteParams, layouts: Layout, keep: int = 8, score: Score = th
     Returns
     -------
     Best
-        Metrics and positions of the best.
+        Metrics and layouts of the best.
     """
-    shared = _single(params)
-    shapes = tuple(np.shape(leaf) for leaf in jax.tree.leaves(shared))
-    form = _Form(jax.tree.structure(shared), shapes)
-    program = _program(score, keep, tuple(jax.local_devices()), form)
-    points = len(layouts.tp)
-    state = program.empty
-    for start in range(0, points, program.chunk):
-        chunk = _chunk(layouts, start, program.chunk)
-        placed = jax.device_put(chunk, program.sharding)
-        state = program.call(shared, placed, np.int32(start), np.int32(points), state)
-    return _best(state, program, points)
+    run = _Run(params, layouts, keep, score)
+    state = run.program.empty
+    for start in run.starts:
+        state, _ = run.advance(state, start)
+    return run.best(state)
+
+
+def search_scored(
+    params: SiteParams, layouts: Layout, keep: int = KEEP, score: Score = throughput
+) -> Scored:
+    """Evaluates every layout in full, keeps the best and the score of each.
+
+    Parameters
+    ----------
+    params
+        Site and job, scalars.
+    layouts
+        One array per field.
+    keep
+        How many to keep in full.
+    score
+        What to maximise.
+
+    Returns
+    -------
+    Scored
+        Metrics of the best, and one score and mark per layout.
+    """
+    run = _Run(params, layouts, keep, score)
+    state, parts = run.program.empty, []
+    for start in run.starts:
+        state, part = run.advance(state, start)
+        parts.append(part)
+    size = len(layouts.tp)
+    scores = np.concatenate([np.asarray(score).ravel() for score, _ in parts] or [np.empty(0)])
+    marks = np.concatenate([np.asarray(mark).ravel() for _, mark in parts] or [np.empty(0, bool)])
+    return Scored(run.best(state), scores[:size], marks[:size])
+
+
+class _Run:
+    """One pass of a compiled program over a list of layouts."""
+
+    def __init__(self, params: SiteParams, layouts: Layout, keep: int, score: Score) -> None:
+        self.shared = jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), params)
+        self.layouts, self.points = layouts, len(layouts.tp)
+        shapes = tuple(np.shape(leaf) for leaf in jax.tree.leaves(self.shared))
+        form = _Form(jax.tree.structure(self.shared), shapes)
+        self.program = _program(score, keep, tuple(jax.local_devices()), form)
+        self.starts = range(0, self.points, self.program.chunk)
+
+    def advance(self, state: Any, start: int) -> Any:
+        """Evaluates one chunk; the result stays on the devices."""
+        program = self.program
+        placed = jax.device_put(_chunk(self.layouts, start, program.chunk), program.sharding)
+        return program.call(self.shared, placed, np.int32(start), np.int32(self.points), state)
+
+    def best(self, state: Any) -> Best:
+        """Fetches what a search kept."""
+        score, index, table, feasible = (np.asarray(part) for part in state)
+        found = np.isfinite(score)
+        index = index[found]
+        evaluation = jax.tree.unflatten(self.program.structure, list(table[:, found]))
+        kept = Layout(*(column[index] for column in self.layouts))
+        return Best(evaluation, kept, score[found], int(feasible), self.points)
 
 
 class _Form(NamedTuple):
@@ -130,10 +199,11 @@ def _program(score: Score, keep: int, devices: tuple, form: _Form) -> _Program:
             value = jnp.where(usable, score(evaluation), -jnp.inf)
             table = jnp.stack([leaf.astype(jnp.float32) for leaf in jax.tree.leaves(evaluation)])
             counted = state[3] + usable.sum(dtype=jnp.int32)
-            return (*_merge(state[:3], (value, position, table), keep), counted), None
+            kept = _merge(state[:3], (value, position, table), keep)
+            return (*kept, counted), (score(evaluation), usable)
 
-        state, _ = lax.scan(one, empty, (jnp.arange(rounds, dtype=jnp.int32), points))
-        return (state[0], state[1], state[2].T, state[3][None])
+        state, each = lax.scan(one, empty, (jnp.arange(rounds, dtype=jnp.int32), points))
+        return (state[0], state[1], state[2].T, state[3][None]), each
 
     spread = jax.shard_map(
         local,
@@ -144,9 +214,9 @@ def _program(score: Score, keep: int, devices: tuple, form: _Form) -> _Program:
     )
 
     def call(shared: Any, points: Any, start: Any, total: Any, state: Any) -> Any:
-        value, position, table, feasible = spread(shared, points, start, total)
+        (value, position, table, feasible), each = spread(shared, points, start, total)
         merged = _merge(state[:3], (value, position, table.T), keep)
-        return (*merged, state[3] + feasible.sum(dtype=jnp.int32))
+        return (*merged, state[3] + feasible.sum(dtype=jnp.int32)), each
 
     options = CPU_OPTIONS if devices[0].platform == "cpu" else None
     return _Program(
@@ -168,10 +238,6 @@ def _merge(kept: tuple, new: tuple, keep: int) -> tuple:
     return best, position[order], table[:, order]
 
 
-def _single(params: SiteParams) -> SiteParams:
-    return jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), params)
-
-
 def _chunk(layouts: Layout, start: int, size: int) -> Layout:
     """One chunk in rows of a batch; the tail repeats the last point."""
 
@@ -181,9 +247,3 @@ def _chunk(layouts: Layout, start: int, size: int) -> Layout:
         return padded.astype(np.float32).reshape(-1, BATCH)
 
     return Layout(*(cut(column) for column in layouts))
-
-
-def _best(state: Any, program: _Program, points: int) -> Best:
-    value, index, table, feasible = (np.asarray(part) for part in state)
-    index = np.where(np.isfinite(value), index, -1)
-    return Best(jax.tree.unflatten(program.structure, list(table)), index, int(feasible), points)

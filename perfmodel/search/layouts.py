@@ -1,5 +1,6 @@
 """Every legal layout of a job on a number of chips, as arrays."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -49,7 +50,7 @@ class Axes(NamedTuple):
 
 
 def enumerate_layouts(job: Job, axes: Axes | None = None) -> Layout:
-    """All legal layouts of a job.
+    """All legal layouts of a job, in every mode.
 
     Parameters
     ----------
@@ -64,9 +65,32 @@ def enumerate_layouts(job: Job, axes: Axes | None = None) -> Layout:
         One array per field, of equal length; empty where nothing is legal.
     """
     axes = axes or Axes()
-    grid = _parallel_grid(job, axes)
-    grid = _with_replicas(grid, job)
-    return _with_modes(grid, job, axes)
+    return in_modes(enumerate_degrees(job, axes), modes(job, axes))
+
+
+def enumerate_degrees(job: Job, axes: Axes) -> Layout:
+    """All legal degrees, replicas and micro-batches, in the fastest mode.
+
+    Parameters
+    ----------
+    job
+        The model's counts, batch and machine size.
+    axes
+        Values of the axes.
+
+    Returns
+    -------
+    Layout
+        One array per field, of equal length; empty where nothing is legal.
+    """
+    grid = _with_replicas(_parallel_grid(job, axes), job)
+    sharding, recompute = modes(job, axes)[0]
+    return Layout(
+        **grid,
+        sequence_parallel=np.where(grid["tp"] > 1, 1.0, 0.0),
+        sharding=np.full_like(grid["tp"], sharding),
+        recompute=np.full_like(grid["tp"], recompute),
+    )
 
 
 def _product(*axes: Column) -> list[Column]:
@@ -137,18 +161,49 @@ def _with_replicas(grid: dict[str, Column], job: Job) -> dict[str, Column]:
     return {name: unique[:, position] for position, name in enumerate(merged)}
 
 
-def _with_modes(grid: dict[str, Column], job: Job, axes: Axes) -> Layout:
-    """Sharding and recompute modes; without replicas there is nothing to shard."""
-    modes = [mode for mode in axes.recompute if not (job.fused and mode == "attention")]
-    rows = np.arange(len(grid["tp"]), dtype=float)
-    sharding = np.array([SHARDING[name] for name in axes.sharding])
-    recompute = np.array([RECOMPUTE[name] for name in modes])
-    row, shard, again = _product(rows, sharding, recompute)
-    chosen = {name: column[row.astype(int)] for name, column in grid.items()}
-    keep = (chosen["dp"] * chosen["cp"] > 1) | (shard == sharding[0])
-    return Layout(
-        **{name: column[keep] for name, column in chosen.items()},
-        sequence_parallel=np.where(chosen["tp"][keep] > 1, 1.0, 0.0),
-        sharding=shard[keep],
-        recompute=again[keep],
-    )
+Mode = tuple[float, float]
+"""Codes of sharding and recompute."""
+
+
+def modes(job: Job, axes: Axes) -> list[Mode]:
+    """Sharding and recompute modes, the fastest first.
+
+    More sharding and more recompute only save memory: no mode beats the first one in time.
+
+    Parameters
+    ----------
+    job
+        Fused attention has no scores to compute again.
+    axes
+        Values of the axes.
+
+    Returns
+    -------
+    list[Mode]
+        Codes.
+    """
+    again = [mode for mode in axes.recompute if not (job.fused and mode == "attention")]
+    return [(SHARDING[shard], RECOMPUTE[mode]) for shard in axes.sharding for mode in again]
+
+
+def in_modes(layouts: Layout, chosen: Sequence[Mode]) -> Layout:
+    """Every layout in every mode; without replicas there is nothing to shard.
+
+    Parameters
+    ----------
+    layouts
+        One array per field.
+    chosen
+        Modes to put them in.
+
+    Returns
+    -------
+    Layout
+        Arrays, at most `len(chosen)` times as long.
+    """
+    codes = np.array(chosen, float).reshape(-1, 2)
+    repeated = Layout(*(np.tile(column, len(codes)) for column in layouts))
+    sharding, recompute = (np.repeat(code, len(layouts.tp)) for code in codes.T)
+    keep = (repeated.dp * repeated.cp > 1) | (sharding == repeated.sharding)
+    moved = repeated._replace(sharding=sharding, recompute=recompute)
+    return Layout(*(column[keep] for column in moved))

@@ -5,14 +5,15 @@ from typing import Any
 import numpy as np
 
 from perfmodel.config.schema.scenario import Scenario
+from perfmodel.engine.bounded import search_modes
 from perfmodel.engine.run import Best, search
 from perfmodel.lowering.layout import describe, lower_layout
 from perfmodel.lowering.precision import format_on
 from perfmodel.lowering.site import lower_site
 from perfmodel.results.columns import SITE, STEP, TIME_SPLIT
-from perfmodel.search.layouts import Axes, Job, enumerate_layouts
+from perfmodel.search.layouts import Axes, Job, enumerate_degrees, modes
 from perfmodel_kernels.layout import Layout
-from perfmodel_kernels.site import Evaluation
+from perfmodel_kernels.site import Evaluation, SiteParams
 
 Row = dict[str, Any]
 """Values by column key, SI units."""
@@ -81,19 +82,20 @@ def best_row(
     chips = chips or scenario.machine.chips
     batch = batch or scenario.workload.batch.sequences
     params = lower_site(scenario)._replace(chips=float(chips))
+    labels = _labels(scenario, chips, batch)
     if scenario.layout is None:
-        layouts = enumerate_layouts(job(scenario, chips, batch), axes)
+        best = _best_of_all(params, job(scenario, chips, batch), axes or Axes())
     else:
         one = lower_layout(scenario.layout, chips, batch)
-        layouts = Layout(*(np.array([value]) for value in one))
-    if not len(layouts.tp):
-        return _labels(scenario, chips, batch) | _nothing(NO_LAYOUT, 0)
-    best = search(params, layouts)
-    labels = _labels(scenario, chips, batch)
-    if best.index[0] < 0:
-        reason = NAMED_OUT_OF_MEMORY if scenario.layout else OUT_OF_MEMORY
-        return labels | _nothing(reason, best.points)
-    return labels | _row(best, layouts)
+        best = search(params, Layout(*(np.array([value]) for value in one)))
+    if not len(best.score):
+        out_of_memory = NAMED_OUT_OF_MEMORY if scenario.layout else OUT_OF_MEMORY
+        return labels | _nothing(out_of_memory if best.points else NO_LAYOUT, best.points)
+    return labels | _row(best)
+
+
+def _best_of_all(params: SiteParams, asked: Job, axes: Axes) -> Best:
+    return search_modes(params, enumerate_degrees(asked, axes), modes(asked, axes))
 
 
 def _labels(scenario: Scenario, chips: int, batch: int) -> Row:
@@ -110,8 +112,8 @@ def _labels(scenario: Scenario, chips: int, batch: int) -> Row:
     }
 
 
-def _row(best: Best, layouts: Layout) -> Row:
-    layout = Layout(*(column[best.index[0]] for column in layouts))
+def _row(best: Best) -> Row:
+    layout = Layout(*(column[0] for column in best.layouts))
     degrees = {name: int(value) for name, value in layout._asdict().items()}
     row = metrics(best.evaluation)
     row["bottleneck"] = list(TIME_SPLIT.values())[int(row["bottleneck"])]

@@ -1,0 +1,67 @@
+"""The best of many layouts by throughput, without evaluating those that cannot win."""
+
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+
+from perfmodel.engine.run import KEEP, Best, search, search_scored
+from perfmodel.search.layouts import Mode, in_modes
+from perfmodel_kernels.layout import Layout
+from perfmodel_kernels.site import SiteParams
+
+
+def search_modes(
+    params: SiteParams, degrees: Layout, modes: Sequence[Mode], keep: int = KEEP
+) -> Best:
+    """Best layouts over degrees and memory-saving modes, exactly.
+
+    The first mode is the fastest of all for the same degrees, so its score, feasible or not, bounds
+    the others': they are evaluated only where the first one runs out of memory and its score is
+    above the worst that is kept, which each mode can raise.
+
+    Parameters
+    ----------
+    params
+        Site and job, scalars.
+    degrees
+        Layouts in the first mode.
+    modes
+        Sharding and recompute modes, the fastest first.
+    keep
+        How many to keep.
+
+    Returns
+    -------
+    Best
+        As if every layout had been evaluated in every mode.
+    """
+    first = search_scored(params, degrees, keep)
+    best = first.best
+    for mode in modes[1:]:
+        hopeful = ~first.feasible & (first.score > _bar(best, keep))
+        if hopeful.any():
+            rest = in_modes(Layout(*(column[hopeful] for column in degrees)), [mode])
+            best = _merged(best, search(params, rest, keep), keep)
+    return best
+
+
+def _bar(best: Best, keep: int) -> float:
+    """Score that a layout must beat to be kept."""
+    return float(best.score[-1]) if len(best.score) == keep else -np.inf
+
+
+def _merged(one: Best, other: Best, keep: int) -> Best:
+    score = np.concatenate([one.score, other.score])
+    order = np.argsort(-score, kind="stable")[:keep]
+
+    def pick(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.concatenate([a, b])[order]
+
+    return Best(
+        evaluation=jax.tree.map(pick, one.evaluation, other.evaluation),
+        layouts=jax.tree.map(pick, one.layouts, other.layouts),
+        score=score[order],
+        feasible=one.feasible + other.feasible,
+        points=one.points + other.points,
+    )
