@@ -64,8 +64,9 @@ def human(value: Any, column: Column | None = None) -> str:
 
 
 def _number(value: float, column: Column) -> str:
-    if isinstance(value, int) and abs(value) < EXACT_BELOW and not column.unit:
-        return f"{value:,}"
+    is_count = not column.unit and not column.display and float(value).is_integer()
+    if is_count and abs(value) < EXACT_BELOW:
+        return f"{int(value):,}"
     if not column.display:
         return engineering(value, column.unit)
     unit, size = scale(column)

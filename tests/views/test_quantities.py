@@ -47,6 +47,9 @@ def test_a_number_takes_a_prefix_and_three_digits(value, unit, text):
         (True, "feasible", "yes"),
         ("tensor parallel", "bottleneck", "tensor parallel"),
         (98_304, "chips_used", "98,304"),
+        (np.float32(98_304.0), "chips_used", "98,304"),
+        (0.0, "spares", "0"),
+        (1.0e9, "chips_used", "1.00 G"),
     ],
 )
 def test_a_quantity_is_shown_in_the_unit_that_people_read(value, name, text):

@@ -27,9 +27,16 @@ def draw(rows: Rows, workload: str, caption: str) -> "Figure":
         The workload to show.
     caption
         Where the numbers come from.
+
+    Raises
+    ------
+    ValueError
+        There are no factors, since one of the sites has no feasible layout.
     """
     chosen = select(rows, workload=workload)
     rules = distinct(chosen["rule"])
+    if not rules:
+        raise ValueError(f"no decomposition of {workload}: one site has no feasible layout")
     terms = max(len(select(chosen, rule=rule)["term"]) for rule in rules)
     title = f"Gigafactory over AI factory, {workload}"
     with house_style():

@@ -6,7 +6,16 @@ import numpy as np
 
 from perfmodel.results.columns import COLUMNS, POWER_SPLIT, Column
 from perfmodel.views.figures.sheet import Rows, house_style, sheet
-from perfmodel.views.figures.stacked import BAR, Bars, Part, arrange, end_notes, name_rows, stack
+from perfmodel.views.figures.stacked import (
+    BAR,
+    Bars,
+    Part,
+    arrange,
+    end_notes,
+    name_rows,
+    names,
+    stack,
+)
 from perfmodel.views.quantities import axis_label, human, scale, three_digits
 
 if TYPE_CHECKING:
@@ -36,7 +45,8 @@ def draw(rows: Rows, caption: str) -> "Figure":
     ----------
     rows
         Columns ``site``, ``workload``, ``feasible``, ``site_power_w``, ``power_split_*_w`` and,
-        when the provisioned power shall be marked, ``provisioned_power_w``.
+        when the provisioned power shall be marked, ``provisioned_power_w``; ``rule`` where a site
+        has several rows for one workload.
     caption
         Where the numbers come from.
     """
@@ -50,7 +60,7 @@ def draw(rows: Rows, caption: str) -> "Figure":
         axes = figure.subplots()
         axes.set_xlim(0.0, 1.14 * max(ends.max(), marks.max(initial=0.0), 1e-3))
         stack(axes, bars, parts, "{:.1f}")
-        name_rows(axes, bars, rows["site"])
+        name_rows(axes, bars, names(rows))
         _mark(axes, bars, marks)
         end_notes(axes, bars, np.maximum(ends, marks), _notes(rows, marks))
         axes.set_xlabel(f"{axis_label(TOTAL)}; at the end of the bar used{of}")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from perfmodel.views.figures.sheet import distinct
+from perfmodel.views.figures.sheet import Rows, distinct
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,11 +50,11 @@ class Bars(NamedTuple):
 
 def arrange(groups: Sequence[str] | np.ndarray) -> Bars:
     """Place one bar per row under the name of its group."""
-    names = np.asarray(groups)
-    positions, heads, place = np.zeros(len(names)), {}, 0.0
-    for name in distinct(names):
+    members_of = np.asarray(groups)
+    positions, heads, place = np.zeros(len(members_of)), {}, 0.0
+    for name in distinct(members_of):
         heads[name] = place
-        members = np.flatnonzero(names == name)
+        members = np.flatnonzero(members_of == name)
         positions[members] = place + GAP + np.arange(len(members))
         place += GAP + len(members) + 0.25
     return Bars(positions, heads)
@@ -87,9 +87,21 @@ def stack(axes: "Axes", bars: Bars, parts: Sequence[Part], number: str) -> None:
         left += widths
 
 
-def name_rows(axes: "Axes", bars: Bars, names: Sequence[str] | np.ndarray) -> None:
+def names(rows: Rows) -> list[str]:
+    """Name each row by its site, and by its batch rule where the site has rows of several."""
+    sites = [str(site) for site in rows["site"]]
+    if "rule" not in rows:
+        return sites
+    pairs = list(zip(rows["workload"], sites, strict=True))
+    return [
+        f"{site}, {rule}" if pairs.count(pair) > 1 else site
+        for site, rule, pair in zip(sites, rows["rule"], pairs, strict=True)
+    ]
+
+
+def name_rows(axes: "Axes", bars: Bars, labels: Sequence[str]) -> None:
     """Name each bar on the vertical axis and each group above its bars."""
-    axes.set_yticks(bars.positions, [str(name) for name in names])
+    axes.set_yticks(bars.positions, labels)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", visible=False)
     axes.set_ylim(bars.height - 0.4, -0.35)
