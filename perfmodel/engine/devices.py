@@ -81,3 +81,24 @@ def _processor() -> str:
     import hashlib
 
     return f"{platform.machine()}-{hashlib.sha256(flags.encode()).hexdigest()[:12]}"
+
+
+def device_line(devices: tuple, asked: Device) -> str:
+    """One line that says where the kernels run.
+
+    Parameters
+    ----------
+    devices
+        What :func:`open_devices` returned.
+    asked
+        What the user asked for.
+
+    Returns
+    -------
+    str
+        A line for standard error.
+    """
+    first = devices[0]
+    count = f"{len(devices)} x " if len(devices) > 1 else ""
+    why = " (no GPU or TPU found)" if asked == "auto" and first.platform == "cpu" else ""
+    return f"running on {count}{first.device_kind}{why}\n"

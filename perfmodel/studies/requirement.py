@@ -1,0 +1,97 @@
+"""Conditions that a result must meet, such as `mfu>=0.4`."""
+
+import operator
+import re
+from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
+from typing import NamedTuple
+
+from perfmodel.results.columns import COLUMNS
+from perfmodel.studies.best_layout import Row
+
+_FORM = re.compile(r"\s*([a-z][a-z0-9_]*)\s*(<=|>=|==|<|>)\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*")
+
+_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+
+
+class Requirement(NamedTuple):
+    """One condition on a column."""
+
+    text: str
+    key: str
+    holds: Callable[[float, float], bool]
+    limit: float
+
+
+def parse_requirements(texts: Iterable[str]) -> list[Requirement]:
+    """Reads conditions.
+
+    Parameters
+    ----------
+    texts
+        Column, comparison and number in SI, one condition each.
+
+    Returns
+    -------
+    list[Requirement]
+        Conditions.
+
+    Raises
+    ------
+    ValueError
+        Names every text that is not a condition.
+    """
+    known = {column.key for column in COLUMNS.values()} | {"chips", "ratio"}
+    found, faults = [], []
+    for text in texts:
+        match = _FORM.fullmatch(text)
+        if match is None or not _is_number(match[3]):
+            faults.append(f"--require {text!r}: expected COLUMN>=NUMBER, for example mfu>=0.4")
+        elif match[1] not in known:
+            near = get_close_matches(match[1], known, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            faults.append(f"--require {text!r}: no column is called {match[1]!r}{hint}")
+        else:
+            found.append(Requirement(text, match[1], _COMPARISONS[match[2]], float(match[3])))
+    if faults:
+        raise ValueError("\n".join(faults))
+    return found
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def unmet(requirements: Sequence[Requirement], rows: Iterable[Row]) -> list[str]:
+    """Conditions that a row does not meet, one line each.
+
+    Parameters
+    ----------
+    requirements
+        Conditions.
+    rows
+        Rows; an infeasible one meets no condition.
+
+    Returns
+    -------
+    list[str]
+        Lines for people.
+    """
+    lines = []
+    for row in rows:
+        name = f"{row.get('name', row['site'])}, {row['workload']}"
+        for need in requirements:
+            value = row.get(need.key, float("nan"))
+            if not need.holds(value, need.limit):
+                lines.append(f"{need.text} does not hold for {name}: {need.key} is {value:.6g}")
+    return lines
