@@ -194,18 +194,6 @@ def test_a_workload_without_factors_is_refused_by_name(decomposition_rows):
         decomposition.draw(decomposition_rows, "GPT-3", CAPTION)
 
 
-def test_a_site_with_two_batch_rules_has_a_bar_for_each(site_rows):
-    rows = {key: np.concatenate([column[:2], column[:1]]) for key, column in site_rows.items()}
-    rows["rule"] = np.array([RULES[0], RULES[0], RULES[1]])
-    for figure in (time_split.draw(rows, CAPTION), power_split.draw(rows, CAPTION)):
-        labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-        assert labels == [
-            "gigafactory, fixed batch",
-            "AI factory",
-            "gigafactory, batch grows to critical",
-        ]
-
-
 def test_files_are_whole_and_the_same_each_time(drawn, site_rows, tmp_path):
     first = save(drawn["power_split"], tmp_path / "a", "power")
     second = save(power_split.draw(site_rows, CAPTION), tmp_path / "b", "power")

@@ -13,7 +13,6 @@ from perfmodel.views.figures.stacked import (
     arrange,
     end_notes,
     name_rows,
-    names,
     stack,
 )
 from perfmodel.views.quantities import axis_label, human, scale, three_digits
@@ -45,8 +44,7 @@ def draw(rows: Rows, caption: str) -> "Figure":
     ----------
     rows
         Columns ``site``, ``workload``, ``feasible``, ``site_power_w``, ``power_split_*_w`` and,
-        when the provisioned power shall be marked, ``provisioned_power_w``; ``rule`` where a site
-        has several rows for one workload.
+        when the provisioned power shall be marked, ``provisioned_power_w``.
     caption
         Where the numbers come from.
     """
@@ -60,7 +58,7 @@ def draw(rows: Rows, caption: str) -> "Figure":
         axes = figure.subplots()
         axes.set_xlim(0.0, 1.14 * max(ends.max(), marks.max(initial=0.0), 1e-3))
         stack(axes, bars, parts, "{:.1f}")
-        name_rows(axes, bars, names(rows))
+        name_rows(axes, bars, list(rows["site"]))
         _mark(axes, bars, marks)
         end_notes(axes, bars, np.maximum(ends, marks), _notes(rows, marks))
         axes.set_xlabel(f"{axis_label(TOTAL)}; at the end of the bar used{of}")

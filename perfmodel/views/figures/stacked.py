@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from perfmodel.views.figures.sheet import Rows, distinct
+from perfmodel.views.figures.sheet import distinct
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,22 +81,19 @@ def stack(axes: "Axes", bars: Bars, parts: Sequence[Part], number: str) -> None:
         widths = np.nan_to_num(part.widths)
         label = part.label if widths.max() > shown else f"_{part.label}"
         style = {"color": part.color, "edgecolor": "white", "linewidth": 0.5}
-        drawn = axes.barh(bars.positions, widths, BAR, left, label=label, **style)
-        texts = [number.format(width) if width > room else "" for width in widths]
-        axes.bar_label(drawn, texts, label_type="center", fontsize=7, color=_ink(part.color))
+        axes.barh(bars.positions, widths, BAR, left, label=label, **style)
+        for place in np.flatnonzero(widths > room):
+            axes.text(
+                left[place] + widths[place] / 2.0,
+                bars.positions[place],
+                number.format(widths[place]),
+                ha="center",
+                va="center",
+                fontsize=7,
+                color=_ink(part.color),
+                in_layout=False,  # it lies inside the axes: the layout need not measure it
+            )
         left += widths
-
-
-def names(rows: Rows) -> list[str]:
-    """Name each row by its site, and by its batch rule where the site has rows of several."""
-    sites = [str(site) for site in rows["site"]]
-    if "rule" not in rows:
-        return sites
-    pairs = list(zip(rows["workload"], sites, strict=True))
-    return [
-        f"{site}, {rule}" if pairs.count(pair) > 1 else site
-        for site, rule, pair in zip(sites, rows["rule"], pairs, strict=True)
-    ]
 
 
 def name_rows(axes: "Axes", bars: Bars, labels: Sequence[str]) -> None:

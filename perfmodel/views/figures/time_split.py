@@ -6,7 +6,7 @@ import numpy as np
 
 from perfmodel.results.columns import COLUMNS, TIME_SPLIT
 from perfmodel.views.figures.sheet import Rows, house_style, sheet
-from perfmodel.views.figures.stacked import Part, arrange, end_notes, name_rows, names, stack
+from perfmodel.views.figures.stacked import Part, arrange, end_notes, name_rows, stack
 from perfmodel.views.quantities import human
 
 if TYPE_CHECKING:
@@ -37,8 +37,7 @@ def draw(rows: Rows, caption: str) -> "Figure":
     Parameters
     ----------
     rows
-        Columns ``site``, ``workload``, ``feasible``, ``step_time_s`` and ``time_split_*_s``;
-        ``rule`` where a site has several rows for one workload.
+        Columns ``site``, ``workload``, ``feasible``, ``step_time_s`` and ``time_split_*_s``.
     caption
         Where the numbers come from.
     """
@@ -49,7 +48,7 @@ def draw(rows: Rows, caption: str) -> "Figure":
         axes = figure.subplots()
         axes.set_xlim(0.0, 1.0)
         stack(axes, bars, parts, "{:.0%}")
-        name_rows(axes, bars, names(rows))
+        name_rows(axes, bars, list(rows["site"]))
         end_notes(axes, bars, np.sum([part.widths for part in parts], axis=0), _notes(rows))
         _label(figure)
     return figure
