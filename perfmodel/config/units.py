@@ -6,6 +6,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from perfmodel.config.faults import Problem
+
 if TYPE_CHECKING:
     from pint import UnitRegistry
 
@@ -41,15 +43,6 @@ _UNIT = re.compile(rf"(?:1/)?{_NAME}(?:\s*[/*·]\s*{_NAME})*")
 _AS_IDENTIFIER = {"°C": "degC", "%": "percent", "€": "EUR", "$": "USD", "·": "*", "^": "**"}
 
 
-class QuantityError(ValueError):
-    """A text that is not a quantity of the wanted dimension."""
-
-    def __init__(self, problem: str, expected: str) -> None:
-        super().__init__(f"{problem}; expected {expected}")
-        self.problem = problem
-        self.expected = expected
-
-
 def quantity(value: Any, unit: str) -> float:
     """Read a number with its unit.
 
@@ -67,16 +60,16 @@ def quantity(value: Any, unit: str) -> float:
     """
     expected = f'a number and a unit, such as "{example(unit)}"'
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        raise QuantityError("a number without a unit", expected)
+        raise Problem("a number without a unit", expected)
     if not isinstance(value, str):
-        raise QuantityError("not a text", expected)
+        raise Problem("not a text", expected)
     if len(value) > LONGEST:
-        raise QuantityError(f"a text of {len(value)} characters", expected)
+        raise Problem(f"a text of {len(value)} characters", expected)
     number, written = _split(value, expected)
     factor, offset = _conversion(written, unit)
     result = _nonzero(number, value, expected) * factor + offset
     if not math.isfinite(result):
-        raise QuantityError("a number too large to compute with", expected)
+        raise Problem("a number too large to compute with", expected)
     return result
 
 
@@ -110,21 +103,21 @@ def text(value: float, unit: str, display: str | None = None) -> str:
 def _split(value: str, expected: str) -> tuple[str, str]:
     match = _NUMBER.fullmatch(value)
     if match is None:
-        raise QuantityError("no number before the unit", expected)
+        raise Problem("no number before the unit", expected)
     number, written = match[1], match[2].strip(" \t")
     if not written:
-        raise QuantityError("a number without a unit", expected)
+        raise Problem("a number without a unit", expected)
     if re.match(r",[0-9]", written):
-        raise QuantityError("a comma in the number", f"a decimal point, {expected}")
+        raise Problem("a comma in the number", f"a decimal point, {expected}")
     if _UNIT.fullmatch(written) is None:
-        raise QuantityError("what follows the number is not a unit", expected)
+        raise Problem("what follows the number is not a unit", expected)
     return number, written
 
 
 def _nonzero(number: str, value: str, expected: str) -> float:
     result = float(number)
     if result == 0.0 and re.search(r"[1-9]", re.split(r"[eE]", number)[0]):
-        raise QuantityError("a number too small to compute with", expected)
+        raise Problem("a number too small to compute with", expected)
     return result
 
 
@@ -141,7 +134,7 @@ def _conversion(written: str, unit: str) -> tuple[float, float]:
         return registry.convert(1.0, source, target) - offset, offset
     except (PintError, ValueError, TypeError, AttributeError) as error:
         problem = _unit_problem(written, unit, error)
-    raise QuantityError(problem, expected)
+    raise Problem(problem, expected)
 
 
 def _unit_problem(written: str, unit: str, error: Exception) -> str:
