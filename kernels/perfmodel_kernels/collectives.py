@@ -145,7 +145,7 @@ def distinct_units(copies: Scalar, units: Levels, limit: Scalar) -> Levels:
 
 def expert_exchange_traffic(
     tokens: Scalar, copies: Scalar, limit: Scalar, group: Groups, network: Network
-) -> Float[Array, "level"]:
+) -> Levels:
     r"""Token copies per chip that cross each level when tokens travel to their experts.
 
     A token crosses a level once per unit below it that holds one of its experts, and is
@@ -168,7 +168,7 @@ def expert_exchange_traffic(
 
     Returns
     -------
-    Float[Array, "level"]
+    Levels
         Token copies.
 
     References

@@ -245,17 +245,16 @@ def memory_split(
     ones = jnp.ones_like(flight)
     buffers = gathered + (2.0 * reserve.bucket + several) * ones
     buffers = buffers + jnp.where(model.experts > 0.5, dispatch, 0.0)
-    parts = MemorySplit(
-        weights=widths.weight * sharded(held, ZERO3, layout.sharding),
-        gradients=widths.gradient * sharded(held, ZERO2, layout.sharding),
-        optimizer=widths.optimizer * sharded(held, ZERO1, layout.sharding),
-        activations=activations,
-        logits=logits,
-        buffers=buffers,
-        reserve=reserve.framework * ones,
+    parts = (
+        widths.weight * sharded(held, ZERO3, layout.sharding),
+        widths.gradient * sharded(held, ZERO2, layout.sharding),
+        widths.optimizer * sharded(held, ZERO1, layout.sharding),
+        activations,
+        logits,
+        buffers,
+        reserve.framework * ones,
     )
-    total = sum(parts)
-    fullest = one_hot_of_largest(total, layout.pp)
+    fullest = one_hot_of_largest(jnp.stack(parts).sum(0), layout.pp)
     return MemorySplit(*((part * fullest).sum() for part in parts))
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from perfmodel_kernels._typing import Blocks, Elementwise, Passes, Phases, Real, Scalar
+from perfmodel_kernels._typing import Blocks, Elementwise, Gemms, Passes, Phases, Real, Scalar
 from perfmodel_kernels.power import (
     ChipPower,
     Work,
@@ -143,7 +143,7 @@ def _gemms(model: Model, share: Share, chip: ChipRates, kernels: KernelSet) -> _
     )
 
 
-def _by_block(values: Float[Array, "gemm"]) -> Blocks:
+def _by_block(values: Gemms) -> Blocks:
     return contract(GEMM_BLOCKS.T, values)
 
 

@@ -32,7 +32,7 @@ class SiteParams(NamedTuple):
 
 
 class PowerSplit(NamedTuple):
-    """Where the power of a site goes. [W]"""
+    """Power of a site by use, in [W]."""
 
     chips: Real
     hosts: Real

@@ -257,7 +257,9 @@ def _payloads(params: StepParams, share: Share, layout: Layout, held: Held) -> P
 def _tensor_calls(model: Model) -> Blocks:
     """Gathers and scatters of the hidden state in one forward pass, by kind of block."""
     shared = jnp.where(model.shared_ffn > 0.5, 2.0, 0.0)
-    return jnp.stack([4.0 + 0.0 * shared, 2.0 + shared, *(0.0 * shared + n for n in (0.0, 1.0, 1.0))])
+    return jnp.stack(
+        [4.0 + 0.0 * shared, 2.0 + shared, *(0.0 * shared + n for n in (0.0, 1.0, 1.0))]
+    )
 
 
 def _hide(communication: Blocks, share: Scalar, behind: Blocks, slowdown: Scalar) -> Blocks:
@@ -285,7 +287,9 @@ def _exposed(
         ]
 
     ahead = kinds(times.matrix_forward, times.attention_forward, exchange, context)
-    behind = kinds(times.matrix_backward, times.attention_backward, backward_exchange, 2.0 * context)
+    behind = kinds(
+        times.matrix_backward, times.attention_backward, backward_exchange, 2.0 * context
+    )
     compute = times.matrix_forward + times.attention_forward
     gradient = times.matrix_backward + times.attention_backward
     ahead[2] = _hide(exchange, overlap.expert, compute, overlap.slowdown)
@@ -449,11 +453,9 @@ def _chip_energy(
     step_time: Scalar,
     sent: Scalar,
 ) -> Real:
-    """Energy of the mean chip in one step: busy, waiting, and what its links send. [J]"""
+    """Energy of the mean chip in one step: busy, waiting, and what its links send, in [J]."""
     count = layout.micro_batches
     busy = count * (times.time + again)
     active = count * times.energy * (1.0 + again / times.time)
     waiting = jnp.maximum(step_time - busy, 0.0) * waiting_power(params.power)
-    return jnp.minimum(
-        active + waiting + sent * params.link_energy, params.power.cap * step_time
-    )
+    return jnp.minimum(active + waiting + sent * params.link_energy, params.power.cap * step_time)

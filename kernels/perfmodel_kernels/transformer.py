@@ -100,10 +100,7 @@ IS_EXPERT = np.array([row[3] == "expert" for row in _GEMM_TABLE])
 IS_SCORE = np.array([row[3] == "score" for row in _GEMM_TABLE])
 HAS_WEIGHT = ~IS_SCORE
 LOW_PRECISION = np.array(
-    [
-        row[3] != "score" and row[0] not in ("router", "output", "prediction")
-        for row in _GEMM_TABLE
-    ]
+    [row[3] != "score" and row[0] not in ("router", "output", "prediction") for row in _GEMM_TABLE]
 )
 """Products that run in FP8 or FP4 where the recipe says so; the rest stays in 16 bits."""
 GEMM_BLOCKS = np.array([row[4] for row in _GEMM_TABLE], float)
@@ -128,7 +125,7 @@ ELEMENTWISE_BLOCKS = np.array([row[2] for row in _ELEMENTWISE_TABLE], float)
 
 
 def contract(
-    table: np.ndarray, values: Float[Array, "column"]
+    table: np.ndarray, values: Float[Array, "column"] | Float[np.ndarray, "column"]
 ) -> Float[Array, "row"]:
     """Sums of a table's rows, weighted by one value per column.
 
@@ -368,7 +365,9 @@ def block_parameters(model: Model, tp: Scalar, ep: Scalar) -> Parameters:
 
     Returns
     -------
+
     Parameters
+    ----------
         Counts by kind of block.
     """
     n, k = gemm_widths(model)

@@ -1,4 +1,4 @@
-"""`perfmodel compare`: what does a gigafactory buy over an AI factory?"""
+"""The verb `compare`: what a gigafactory buys over an AI factory."""
 
 import time
 from pathlib import Path

@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 from perfmodel.engine.devices import Device, device_line, open_devices
 from perfmodel.results.canonical import csv_text, json_text
-from perfmodel.results.parquet import read, write
+from perfmodel.results.parquet import write
 from perfmodel.results.provenance import Provenance, installed_versions
 from perfmodel.studies.compare import Comparison, Question, compare, steps
 from perfmodel.studies.requirement import Requirement, unmet
-from perfmodel.views.comparison import columns_of, draw, save_all, terminal_parts
+from perfmodel.views.comparison import FIGURES, TABLES, columns_of, terminal_parts
+from perfmodel.views.press import press
 from perfmodel.views.terminal import progress, show
 
 
@@ -42,9 +43,12 @@ def deliver(question: Question, answer: Answer) -> int:
         Exit status: 1 when a condition does not hold.
     """
     sys.stderr.write(device_line(open_devices(answer.device), answer.device))
-    with progress("searches", steps(question)) as done:
-        comparison = compare(question, done)
-    files = _write(comparison, question, answer.out)
+    caption = f"perfmodel compare: {question.subject} against {question.base}"
+    with press() as second:
+        with progress("searches", steps(question)) as done:
+            comparison = compare(question, done)
+        files = _store(comparison, question, answer.out)
+        files += second.draw(answer.out, FIGURES[::3], FIGURES[1:3], caption)
     wall = time.perf_counter() - answer.started
     if answer.format == "json":
         sys.stdout.write(json_text(document(comparison, files, wall)) + "\n")
@@ -78,7 +82,7 @@ def document(comparison: Comparison, files: list[Path], wall: float) -> dict:
         Keys that others rely on, see the schema of the verb.
     """
     ratios = comparison.ratios
-    first = {key: value for key, value in (ratios[0] if ratios else {}).items()}
+    first = ratios[0] if ratios else {}
     return {
         "sites": comparison.sites,
         "ratio": {k: v for k, v in first.items() if k not in ("workload", "rule")},
@@ -91,8 +95,8 @@ def document(comparison: Comparison, files: list[Path], wall: float) -> dict:
     }
 
 
-def _write(comparison: Comparison, question: Question, out: Path) -> list[Path]:
-    """Stores the tables, then draws what was stored."""
+def _store(comparison: Comparison, question: Question, out: Path) -> list[Path]:
+    """Writes the tables; one of an earlier run that has no rows now is removed."""
     provenance = Provenance(
         command="perfmodel compare",
         device=_device_kind(),
@@ -102,20 +106,16 @@ def _write(comparison: Comparison, question: Question, out: Path) -> list[Path]:
         ],
         versions=installed_versions(),
     )
-    tables = {
-        "compare": comparison.sites,
-        "scaling": comparison.curves,
-        "decomposition": comparison.decomposition,
-    }
-    paths = {}
-    for stem, rows in tables.items():
+    tables = (comparison.sites, comparison.curves, comparison.decomposition)
+    written = []
+    for stem, rows in zip(TABLES, tables, strict=True):
+        path = out / f"{stem}.parquet"
         if rows:
-            paths[stem] = out / f"{stem}.parquet"
-            write(paths[stem], columns_of(rows), provenance)
-    stored = {stem: read(path).rows for stem, path in paths.items()}
-    caption = f"perfmodel compare: {question.subject} against {question.base}"
-    figures = draw(stored["compare"], stored["scaling"], stored.get("decomposition", {}), caption)
-    return [*paths.values(), *save_all(figures, out)]
+            write(path, columns_of(rows), provenance)
+            written.append(path)
+        else:
+            path.unlink(missing_ok=True)
+    return written
 
 
 def _device_kind() -> str:

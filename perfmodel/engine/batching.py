@@ -48,7 +48,11 @@ def batch_last(function: Callable, size: int) -> Callable:
 
 def _filled(value: tuple[Value, bool], size: int) -> Value:
     array, batched = value
-    return array if batched else jnp.broadcast_to(jnp.asarray(array)[..., None], (*np.shape(array), size))
+    return (
+        array
+        if batched
+        else jnp.broadcast_to(jnp.asarray(array)[..., None], (*np.shape(array), size))
+    )
 
 
 def _evaluate(closed: ClosedJaxpr, inputs: list, size: int) -> list:
@@ -145,7 +149,7 @@ SHORT = 8
 
 
 def _sum(equation: Any, values: list, size: int) -> list:
-    """A sum over leading axes; the compiler's own loop would run along the axis, not over points."""
+    """A sum over leading axes, which the compiler's own loop would run along, not over points."""
     array = values[0][0]
     for axis in sorted(equation.params["axes"], reverse=True):
         length = array.shape[axis]
@@ -153,7 +157,9 @@ def _sum(equation: Any, values: list, size: int) -> list:
             ones = jnp.ones(length, array.dtype)
             array = lax.dot_general(ones, array, (((0,), (axis,)), ((), ())), precision="highest")
         else:
-            parts = [lax.index_in_dim(array, place, axis, keepdims=False) for place in range(length)]
+            parts = [
+                lax.index_in_dim(array, place, axis, keepdims=False) for place in range(length)
+            ]
             array = _pairwise(parts)
     return [array]
 
@@ -195,10 +201,45 @@ def _by_vmap(equation: Any, values: list, size: int) -> list:
 _CALLS = frozenset({"jit", "pjit", "closed_call", "custom_jvp_call", "custom_vjp_call"})
 """Primitives that only wrap a jaxpr."""
 
-_ELEMENTWISE = (
-    "abs add and ceil div eq erf_inv exp exp2 expm1 floor ge gt integer_pow is_finite le log log1p "
-    "logistic lt max min mul ne neg not or pow rem round rsqrt select_n sign sqrt square sub tanh"
-).split()
+_ELEMENTWISE = [
+    "abs",
+    "add",
+    "and",
+    "ceil",
+    "div",
+    "eq",
+    "erf_inv",
+    "exp",
+    "exp2",
+    "expm1",
+    "floor",
+    "ge",
+    "gt",
+    "integer_pow",
+    "is_finite",
+    "le",
+    "log",
+    "log1p",
+    "logistic",
+    "lt",
+    "max",
+    "min",
+    "mul",
+    "ne",
+    "neg",
+    "not",
+    "or",
+    "pow",
+    "rem",
+    "round",
+    "rsqrt",
+    "select_n",
+    "sign",
+    "sqrt",
+    "square",
+    "sub",
+    "tanh",
+]
 
 _RULES: dict[str, Callable] = {
     **dict.fromkeys(_ELEMENTWISE, _elementwise),

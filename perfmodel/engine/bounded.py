@@ -6,13 +6,12 @@ import jax
 import numpy as np
 
 from perfmodel.engine.run import KEEP, Best, search, search_scored
-from perfmodel.search.layouts import Mode, in_modes
-from perfmodel_kernels.layout import Layout
+from perfmodel.search.layouts import Layouts, Mode, in_modes
 from perfmodel_kernels.site import SiteParams
 
 
 def search_modes(
-    params: SiteParams, degrees: Layout, modes: Sequence[Mode], keep: int = KEEP
+    params: SiteParams, degrees: Layouts, modes: Sequence[Mode], keep: int = KEEP
 ) -> Best:
     """Best layouts over degrees and memory-saving modes, exactly.
 
@@ -41,7 +40,7 @@ def search_modes(
     for mode in modes[1:]:
         hopeful = ~first.feasible & (first.score > _bar(best, keep))
         if hopeful.any():
-            rest = in_modes(Layout(*(column[hopeful] for column in degrees)), [mode])
+            rest = in_modes(degrees.where(hopeful), [mode])
             best = _merged(best, search(params, rest, keep), keep)
     return best
 

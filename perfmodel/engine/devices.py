@@ -57,10 +57,10 @@ def _keep_programs(jax: object) -> None:
     """Persistent store of compiled programs, by version and processor; best effort."""
     if os.environ.get(NO_CACHE):
         return
-    import jaxlib
+    from importlib.metadata import version
 
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = root / "perfmodel" / f"jaxlib-{jaxlib.__version__}-{_processor()}"
+    folder = root / "perfmodel" / f"jaxlib-{version('jaxlib')}-{_processor()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
@@ -77,7 +77,9 @@ def _processor() -> str:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:
         text = platform.processor()
-    flags = next((line for line in text.splitlines() if line.startswith(("flags", "Features"))), text)
+    flags = next(
+        (line for line in text.splitlines() if line.startswith(("flags", "Features"))), text
+    )
     import hashlib
 
     return f"{platform.machine()}-{hashlib.sha256(flags.encode()).hexdigest()[:12]}"

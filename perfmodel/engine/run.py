@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_type_hints
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +11,7 @@ from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from perfmodel.engine.batching import batch_last
+from perfmodel.search.layouts import Layouts
 from perfmodel_kernels.layout import Layout
 from perfmodel_kernels.site import Evaluation, SiteParams, evaluate
 
@@ -42,7 +43,7 @@ class Best(NamedTuple):
 
     evaluation: Evaluation
     """All metrics, an array of the kept points each."""
-    layouts: Layout
+    layouts: Layouts
     """The kept points."""
     score: np.ndarray
     """What was maximised."""
@@ -65,7 +66,7 @@ KEEP = 8
 
 
 def search(
-    params: SiteParams, layouts: Layout, keep: int = KEEP, score: Score = throughput
+    params: SiteParams, layouts: Layouts, keep: int = KEEP, score: Score = throughput
 ) -> Best:
     """Evaluates every layout in full and keeps the best; memory does not grow with their number.
 
@@ -93,7 +94,7 @@ def search(
 
 
 def search_scored(
-    params: SiteParams, layouts: Layout, keep: int = KEEP, score: Score = throughput
+    params: SiteParams, layouts: Layouts, keep: int = KEEP, score: Score = throughput
 ) -> Scored:
     """Evaluates every layout in full, keeps the best and the score of each.
 
@@ -118,28 +119,29 @@ def search_scored(
     for start in run.starts:
         state, part = run.advance(state, start)
         parts.append(part)
-    size = len(layouts.tp)
-    scores = np.concatenate([np.asarray(score).ravel() for score, _ in parts] or [np.empty(0)])
-    marks = np.concatenate([np.asarray(mark).ravel() for _, mark in parts] or [np.empty(0, bool)])
-    return Scored(run.best(state), scores[:size], marks[:size])
+    if not parts:
+        return Scored(run.best(state), np.empty(0), np.empty(0, bool))
+    scores, marks = (_gathered(list(column)) for column in zip(*parts, strict=True))
+    return Scored(run.best(state), scores[: run.points], marks[: run.points])
 
 
 class _Run:
     """One pass of a compiled program over a list of layouts."""
 
-    def __init__(self, params: SiteParams, layouts: Layout, keep: int, score: Score) -> None:
-        self.shared = jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), params)
+    def __init__(self, params: SiteParams, layouts: Layouts, keep: int, score: Score) -> None:
+        leaves, tree = jax.tree.flatten(params)
+        self.flat = np.concatenate([np.ravel(leaf) for leaf in leaves]).astype(np.float32)
         self.layouts, self.points = layouts, len(layouts.tp)
-        shapes = tuple(np.shape(leaf) for leaf in jax.tree.leaves(self.shared))
-        form = _Form(jax.tree.structure(self.shared), shapes)
+        form = _Form(tree, tuple(np.shape(leaf) for leaf in leaves))
         self.program = _program(score, keep, tuple(jax.local_devices()), form)
         self.starts = range(0, self.points, self.program.chunk)
 
     def advance(self, state: Any, start: int) -> Any:
         """Evaluates one chunk; the result stays on the devices."""
         program = self.program
-        placed = jax.device_put(_chunk(self.layouts, start, program.chunk), program.sharding)
-        return program.call(self.shared, placed, np.int32(start), np.int32(self.points), state)
+        part = self.layouts.where(slice(start, start + program.chunk))
+        placed = jax.device_put(_dealt(part, program.chunk), program.sharding)
+        return program.call(self.flat, placed, np.int32(start), np.int32(self.points), state)
 
     def best(self, state: Any) -> Best:
         """Fetches what a search kept."""
@@ -147,7 +149,7 @@ class _Run:
         found = np.isfinite(score)
         index = index[found]
         evaluation = jax.tree.unflatten(self.program.structure, list(table[:, found]))
-        kept = Layout(*(column[index] for column in self.layouts))
+        kept = self.layouts.where(index)
         return Best(evaluation, kept, score[found], int(feasible), self.points)
 
 
@@ -157,10 +159,24 @@ class _Form(NamedTuple):
     tree: Any
     shapes: tuple[tuple[int, ...], ...]
 
-    def example(self) -> SiteParams:
-        """Parameters for their shapes alone."""
-        leaves = [jax.ShapeDtypeStruct(shape, np.float32) for shape in self.shapes]
-        return jax.tree.unflatten(self.tree, leaves)
+    def restored(self, flat: jax.Array) -> SiteParams:
+        """Parameters from one vector: one transfer instead of a hundred."""
+        ends = np.cumsum([int(np.prod(shape)) for shape in self.shapes])
+        parts = [
+            lax.slice(flat, (end - int(np.prod(shape)),), (end,)).reshape(shape)
+            for end, shape in zip(ends.tolist(), self.shapes, strict=True)
+        ]
+        return jax.tree.unflatten(self.tree, parts)
+
+
+def _structure(kind: type) -> Any:
+    """Tree of a NamedTuple whose other fields are scalars, without tracing what returns it."""
+
+    def filled(part: type) -> Any:
+        hints = get_type_hints(part)
+        return part(*(filled(hint) if hasattr(hint, "_fields") else 0.0 for hint in hints.values()))
+
+    return jax.tree.structure(filled(kind))
 
 
 class _Program(NamedTuple):
@@ -176,8 +192,7 @@ def _program(score: Score, keep: int, devices: tuple, form: _Form) -> _Program:
     """Compiles once per score, number kept, set of devices and form of the parameters."""
     mesh = Mesh(np.array(devices), ("points",))
     split, whole = PartitionSpec("points"), PartitionSpec()
-    point = Layout(*(jax.ShapeDtypeStruct((), np.float32) for _ in Layout._fields))
-    structure = jax.tree.structure(jax.eval_shape(evaluate, form.example(), point))
+    structure = _structure(Evaluation)
     width = structure.num_leaves
     empty = (
         np.full(keep, -np.inf, np.float32),
@@ -186,24 +201,35 @@ def _program(score: Score, keep: int, devices: tuple, form: _Form) -> _Program:
         np.int32(0),
     )
 
-    def local(shared: Any, points: Any, start: Any, total: Any) -> Any:
-        rounds = points.tp.shape[0]
-        offset = start + lax.axis_index("points") * rounds * BATCH
+    def local(flat: Any, points: Any, start: Any, total: Any) -> Any:
+        shared = form.restored(flat)
+        offset = start + lax.axis_index("points") * BATCH
+        stride = len(devices) * BATCH
+        rounds = jnp.clip((total - offset + stride - 1) // stride, 0, ROUNDS)
         mapped = batch_last(evaluate, BATCH)
 
-        def one(state: Any, item: Any) -> Any:
-            number, batch = item
+        def one(number: Any, carried: Any) -> Any:
+            kept, counted, scores, marks = carried
+            batch = Layout(*points[0, number])
             evaluation = mapped(shared, batch)
-            position = offset + number * BATCH + jnp.arange(BATCH, dtype=jnp.int32)
+            position = offset + number * stride + jnp.arange(BATCH, dtype=jnp.int32)
             usable = evaluation.step.feasible & (position < total)
             value = jnp.where(usable, score(evaluation), -jnp.inf)
             table = jnp.stack([leaf.astype(jnp.float32) for leaf in jax.tree.leaves(evaluation)])
-            counted = state[3] + usable.sum(dtype=jnp.int32)
-            kept = _merge(state[:3], (value, position, table), keep)
-            return (*kept, counted), (score(evaluation), usable)
+            kept = _merge(kept, (value, position, table), keep)
+            counted = counted + usable.sum(dtype=jnp.int32)
+            return (
+                kept,
+                counted,
+                scores.at[number].set(score(evaluation)),
+                marks.at[number].set(usable),
+            )
 
-        state, each = lax.scan(one, empty, (jnp.arange(rounds, dtype=jnp.int32), points))
-        return (state[0], state[1], state[2].T, state[3][None]), each
+        blank = jnp.zeros((ROUNDS, BATCH), jnp.float32), jnp.zeros((ROUNDS, BATCH), bool)
+        kept, counted, scores, marks = lax.fori_loop(
+            0, rounds, one, (empty[:3], jnp.int32(0), *blank)
+        )
+        return (kept[0], kept[1], kept[2].T, counted[None]), (scores[None], marks[None])
 
     spread = jax.shard_map(
         local,
@@ -213,8 +239,8 @@ def _program(score: Score, keep: int, devices: tuple, form: _Form) -> _Program:
         check_vma=False,  # the empty state is the same on all devices and differs after one round
     )
 
-    def call(shared: Any, points: Any, start: Any, total: Any, state: Any) -> Any:
-        (value, position, table, feasible), each = spread(shared, points, start, total)
+    def call(flat: Any, points: Any, start: Any, total: Any, state: Any) -> Any:
+        (value, position, table, feasible), each = spread(flat, points, start, total)
         merged = _merge(state[:3], (value, position, table.T), keep)
         return (*merged, state[3] + feasible.sum(dtype=jnp.int32)), each
 
@@ -238,12 +264,17 @@ def _merge(kept: tuple, new: tuple, keep: int) -> tuple:
     return best, position[order], table[:, order]
 
 
-def _chunk(layouts: Layout, start: int, size: int) -> Layout:
-    """One chunk in rows of a batch; the tail repeats the last point."""
+def _dealt(layouts: Layouts, size: int) -> np.ndarray:
+    """A chunk in batches, dealt to the devices in turn; the tail repeats the last point.
 
-    def cut(column: np.ndarray) -> np.ndarray:
-        part = column[start : start + size]
-        padded = np.pad(part, (0, size - len(part)), mode="edge")
-        return padded.astype(np.float32).reshape(-1, BATCH)
+    Axes: device, round, field, point.
+    """
+    table = np.stack(layouts).astype(np.float32)
+    padded = np.pad(table, ((0, 0), (0, size - table.shape[1])), mode="edge")
+    dealt = padded.reshape(len(table), ROUNDS, -1, BATCH).transpose(2, 1, 0, 3)
+    return np.ascontiguousarray(dealt)
 
-    return Layout(*(cut(column) for column in layouts))
+
+def _gathered(parts: list) -> np.ndarray:
+    """Values per point in the order of the layouts, from chunks dealt to the devices."""
+    return np.concatenate([np.asarray(part).swapaxes(0, 1).ravel() for part in parts])

@@ -60,9 +60,7 @@ def _balance(level: Level, position: int) -> float:
         return 1.0
     if level.load_balancing == "static":
         return _STATIC_RATE
-    return float(
-        np.interp(np.log2(level.sub_flows), np.log2(_ECMP_SUB_FLOWS), _ECMP_MEAN_RATE)
-    )
+    return float(np.interp(np.log2(level.sub_flows), np.log2(_ECMP_SUB_FLOWS), _ECMP_MEAN_RATE))
 
 
 def fabric_power(fabric: Fabric, nic_bandwidth: float) -> float:

@@ -3,13 +3,14 @@
 import numpy as np
 
 from perfmodel.config.schema.workload import Layout as LayoutConfig
+from perfmodel_kernels._typing import Scalar
 from perfmodel_kernels.layout import ATTENTION, DDP, FULL, NONE, PARTS, ZERO1, ZERO2, ZERO3, Layout
 
 SHARDING = {"ddp": DDP, "zero1": ZERO1, "zero2": ZERO2, "zero3": ZERO3}
 RECOMPUTE = {"none": NONE, "attention": ATTENTION, "parts": PARTS, "full": FULL}
 
 
-def word(codes: dict[str, float], value: float) -> str:
+def word(codes: dict[str, float], value: Scalar) -> str:
     """Word of a code.
 
     Parameters

@@ -13,7 +13,6 @@ from perfmodel_kernels.power import Facility, NodePower
 from perfmodel_kernels.site import SiteParams
 from perfmodel_kernels.step import StepParams
 
-
 _COPIES = 3.0
 """Trips through HBM of a byte that a collective moves: read, reduced with its peer, written."""
 

@@ -12,6 +12,30 @@ from perfmodel_kernels.layout import Layout
 Column = NDArray[np.float64]
 
 
+class Layouts(NamedTuple):
+    """Many layouts: the fields of :class:`Layout`, one value per layout each."""
+
+    tp: Column
+    cp: Column
+    pp: Column
+    vpp: Column
+    ep: Column
+    dp: Column
+    micro_batch: Column
+    micro_batches: Column
+    sequence_parallel: Column
+    sharding: Column
+    recompute: Column
+
+    def where(self, chosen: NDArray | slice) -> "Layouts":
+        """Those that a mask, an index or a slice picks."""
+        return Layouts(*(column[chosen] for column in self))
+
+    def row(self, number: int) -> Layout:
+        """One of them."""
+        return Layout(*(column[number] for column in self))
+
+
 class Job(NamedTuple):
     """What decides whether a layout is legal."""
 
@@ -49,7 +73,7 @@ class Axes(NamedTuple):
     """Largest share of empty places in the grid of layers over stages and chunks."""
 
 
-def enumerate_layouts(job: Job, axes: Axes | None = None) -> Layout:
+def enumerate_layouts(job: Job, axes: Axes | None = None) -> Layouts:
     """All legal layouts of a job, in every mode.
 
     Parameters
@@ -61,14 +85,14 @@ def enumerate_layouts(job: Job, axes: Axes | None = None) -> Layout:
 
     Returns
     -------
-    Layout
+    Layouts
         One array per field, of equal length; empty where nothing is legal.
     """
     axes = axes or Axes()
     return in_modes(enumerate_degrees(job, axes), modes(job, axes))
 
 
-def enumerate_degrees(job: Job, axes: Axes) -> Layout:
+def enumerate_degrees(job: Job, axes: Axes) -> Layouts:
     """All legal degrees, replicas and micro-batches, in the fastest mode.
 
     Parameters
@@ -80,12 +104,12 @@ def enumerate_degrees(job: Job, axes: Axes) -> Layout:
 
     Returns
     -------
-    Layout
+    Layouts
         One array per field, of equal length; empty where nothing is legal.
     """
     grid = _with_replicas(_parallel_grid(job, axes), job)
     sharding, recompute = modes(job, axes)[0]
-    return Layout(
+    return Layouts(
         **grid,
         sequence_parallel=np.where(grid["tp"] > 1, 1.0, 0.0),
         sharding=np.full_like(grid["tp"], sharding),
@@ -123,8 +147,12 @@ def _tensor(job: Job, axes: Axes) -> Column:
 def _parallel_grid(job: Job, axes: Axes) -> dict[str, Column]:
     """Tensor, context, pipeline, expert and micro-batch degrees that fit model and machine."""
     stages, chunks = _pipelines(job, axes)
-    context = np.array([cp for cp in axes.cp if cp == 1 or job.sequence_length // cp >= 1024], float)
-    expert = np.array([ep for ep in axes.ep if job.experts % ep == 0] if job.experts else [1], float)
+    context = np.array(
+        [cp for cp in axes.cp if cp == 1 or job.sequence_length // cp >= 1024], float
+    )
+    expert = np.array(
+        [ep for ep in axes.ep if job.experts % ep == 0] if job.experts else [1], float
+    )
     micro = np.array([mb for mb in axes.micro_batch if mb <= job.batch], float)
     index = np.arange(len(stages), dtype=float)
     tp, cp, pair, ep, mb = _product(_tensor(job, axes), context, index, expert, micro)
@@ -149,16 +177,16 @@ def _with_replicas(grid: dict[str, Column], job: Job) -> dict[str, Column]:
     nearest = np.maximum(np.round(per_replica / unit), 1.0) * unit
     exact = np.ceil(job.batch / grid["micro_batch"] / fewest / step - 1e-9) * step
     below = np.floor(job.batch / grid["micro_batch"] / fewest / step + 1e-9) * step
+    choices = ((most, nearest), (exact, fewest), (below, fewest))
     parts = []
-    for replicas, count in ((most, nearest), (exact, fewest), (below, fewest)):
+    for number, (replicas, count) in enumerate(choices):
         moved = replicas * count * grid["micro_batch"] / job.batch - 1.0
         keep = (replicas >= 1) & (replicas <= most) & (np.abs(moved) <= job.tolerance)
+        for other, same in choices[:number]:
+            keep &= (replicas != other) | (count != same)
         full = {**grid, "dp": replicas, "micro_batches": count}
         parts.append({name: column[keep] for name, column in full.items()})
-    merged = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    rows = np.stack(list(merged.values()), axis=1)
-    unique = np.unique(rows, axis=0) if len(rows) else rows
-    return {name: unique[:, position] for position, name in enumerate(merged)}
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 Mode = tuple[float, float]
@@ -186,7 +214,7 @@ def modes(job: Job, axes: Axes) -> list[Mode]:
     return [(SHARDING[shard], RECOMPUTE[mode]) for shard in axes.sharding for mode in again]
 
 
-def in_modes(layouts: Layout, chosen: Sequence[Mode]) -> Layout:
+def in_modes(layouts: Layouts, chosen: Sequence[Mode]) -> Layouts:
     """Every layout in every mode; without replicas there is nothing to shard.
 
     Parameters
@@ -198,12 +226,12 @@ def in_modes(layouts: Layout, chosen: Sequence[Mode]) -> Layout:
 
     Returns
     -------
-    Layout
+    Layouts
         Arrays, at most `len(chosen)` times as long.
     """
     codes = np.array(chosen, float).reshape(-1, 2)
-    repeated = Layout(*(np.tile(column, len(codes)) for column in layouts))
+    repeated = Layouts(*(np.tile(column, len(codes)) for column in layouts))
     sharding, recompute = (np.repeat(code, len(layouts.tp)) for code in codes.T)
     keep = (repeated.dp * repeated.cp > 1) | (sharding == repeated.sharding)
     moved = repeated._replace(sharding=sharding, recompute=recompute)
-    return Layout(*(column[keep] for column in moved))
+    return moved.where(keep)

@@ -11,7 +11,7 @@ from perfmodel.lowering.layout import describe, lower_layout
 from perfmodel.lowering.precision import format_on
 from perfmodel.lowering.site import lower_site
 from perfmodel.results.columns import SITE, STEP, TIME_SPLIT
-from perfmodel.search.layouts import Axes, Job, enumerate_degrees, modes
+from perfmodel.search.layouts import Axes, Job, Layouts, enumerate_degrees, modes
 from perfmodel_kernels.layout import Layout
 from perfmodel_kernels.site import Evaluation, SiteParams
 
@@ -21,6 +21,9 @@ Row = dict[str, Any]
 NO_LAYOUT = "no legal layout: model, batch and chips do not divide"
 OUT_OF_MEMORY = "out of memory on every legal layout"
 NAMED_OUT_OF_MEMORY = "out of memory"
+
+ROOMY = 1e15
+"""Memory in which every layout fits. [B]"""
 
 
 def job(scenario: Scenario, chips: int, batch: int) -> Job:
@@ -83,19 +86,25 @@ def best_row(
     batch = batch or scenario.workload.batch.sequences
     params = lower_site(scenario)._replace(chips=float(chips))
     labels = _labels(scenario, chips, batch)
-    if scenario.layout is None:
-        best = _best_of_all(params, job(scenario, chips, batch), axes or Axes())
-    else:
-        one = lower_layout(scenario.layout, chips, batch)
-        best = search(params, Layout(*(np.array([value]) for value in one)))
+    if scenario.layout is not None:
+        return labels | _named(params, lower_layout(scenario.layout, chips, batch))
+    asked, axes = job(scenario, chips, batch), axes or Axes()
+    best = search_modes(params, enumerate_degrees(asked, axes), modes(asked, axes))
     if not len(best.score):
-        out_of_memory = NAMED_OUT_OF_MEMORY if scenario.layout else OUT_OF_MEMORY
-        return labels | _nothing(out_of_memory if best.points else NO_LAYOUT, best.points)
+        return labels | _nothing(OUT_OF_MEMORY if best.points else NO_LAYOUT, best.points)
     return labels | _row(best)
 
 
-def _best_of_all(params: SiteParams, asked: Job, axes: Axes) -> Best:
-    return search_modes(params, enumerate_degrees(asked, axes), modes(asked, axes))
+def _named(params: SiteParams, layout: Layout) -> Row:
+    """A layout that the user chose is evaluated even where it does not fit in memory."""
+    capacity = params.step.capacity
+    roomy = params._replace(step=params.step._replace(capacity=ROOMY))
+    row = _row(search(roomy, Layouts(*(np.array([value], float) for value in layout))))
+    share = row["memory_bytes"] / capacity
+    fits = share <= 1.0
+    reason = "" if fits else NAMED_OUT_OF_MEMORY
+    marks = {"feasible": fits, "feasible_points": int(fits), "reason": reason}
+    return row | {"memory_fraction": share} | marks
 
 
 def _labels(scenario: Scenario, chips: int, batch: int) -> Row:
@@ -113,7 +122,7 @@ def _labels(scenario: Scenario, chips: int, batch: int) -> Row:
 
 
 def _row(best: Best) -> Row:
-    layout = Layout(*(column[0] for column in best.layouts))
+    layout = best.layouts.row(0)
     degrees = {name: int(value) for name, value in layout._asdict().items()}
     row = metrics(best.evaluation)
     row["bottleneck"] = list(TIME_SPLIT.values())[int(row["bottleneck"])]

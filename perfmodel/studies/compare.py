@@ -7,7 +7,7 @@ from perfmodel.config.schema.scenario import Scenario
 from perfmodel.studies.best_layout import Row, best_row
 from perfmodel.studies.conclusion import conclude
 from perfmodel.studies.decomposition import decompose
-from perfmodel.studies.scaling import FIXED, RULES, SIZES, batch_at, curve
+from perfmodel.studies.scaling import FIXED, RULES, SIZES, batch_at, curves
 
 RATIOS = (
     "chips",
@@ -148,6 +148,5 @@ def _curves(question: Question, done: Progress) -> list[Row]:
     rows: list[Row] = []
     for name in dict.fromkeys((question.subject, question.base)):
         scenario = scenarios[name]
-        for rule in RULES:
-            rows += curve(scenario.machine.site.name, scenario, rule, done)
+        rows += curves(scenario.machine.site.name, scenario, done)
     return [row | {"workload": first} for row in rows]

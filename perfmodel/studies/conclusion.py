@@ -4,10 +4,14 @@ import math
 
 from perfmodel.studies.best_layout import Row
 from perfmodel.studies.decomposition import decompose
-from perfmodel.studies.scaling import FIXED, REFERENCE
+from perfmodel.studies.scaling import FIXED, GROWING, REFERENCE
 
 SMALL = 0.98
 """Factors closer to one than this are not worth a word."""
+
+
+WORDS = {FIXED: "a fixed batch", GROWING: "a batch that grows to the critical one"}
+"""A batch rule in a sentence."""
 
 
 def conclude(pairs: list[tuple[str, Row, Row]], curves: list[Row]) -> str:
@@ -47,7 +51,7 @@ def _rule(rule: str, site: Row, base: Row) -> str:
     name = site["workload"]
     if not site["feasible"] or not base["feasible"]:
         missing = base if site["feasible"] else site
-        return f"With {rule}, {name} has no feasible layout on {missing['site']}."
+        return f"With {WORDS[rule]}, {name} has no feasible layout on {missing['site']}."
     gained = site["tokens_per_s"] / base["tokens_per_s"]
     energy = site["energy_per_token_j"] / base["energy_per_token_j"]
     terms = [term for term in decompose(site, base) if term.term != "chips"]
@@ -55,8 +59,8 @@ def _rule(rule: str, site: Row, base: Row) -> str:
     losses = [term for term in terms if term.factor < SMALL]
     batch = site["batch_sequences"] * site["sequence_length"] / 1e6
     text = (
-        f"With {rule} ({batch:.0f} M tokens a step) it trains {name} {gained:.2f} times as fast "
-        f"at {energy:.2f} times the energy per token"
+        f"With {WORDS[rule]} ({batch:.0f} M tokens a step) it trains {name} "
+        f"{gained:.2f} times as fast at {energy:.2f} times the energy per token"
     )
     if gains:
         text += f": beside the chips it gains from {_list(gains)}"
@@ -82,12 +86,11 @@ def _same_chip(base: Row, curves: list[Row]) -> list[str]:
         small, large = points.get(REFERENCE), points.get(4 * REFERENCE)
         if small and large and small["feasible"] and large["feasible"]:
             gained = large["tokens_per_s"] / small["tokens_per_s"]
-            word = "a fixed batch" if rule == FIXED else "a batch that grows to the critical one"
-            parts.append((gained, f"{gained:.2f} with {word}"))
+            parts.append((gained, f"{gained:.2f} with {WORDS[rule]}"))
     if not parts:
         return []
     worst = min(gain for gain, _ in parts)
     lost = 1.0 - worst / 4.0
     ending = f"; the fixed batch alone costs {lost:.0%} of it" if math.isfinite(lost) else ""
     texts = " and ".join(text for _, text in parts)
-    return [f"Four times the chips of one kind ({base['chip']}) buy {texts}{ending}."]
+    return [f"Four times the chips of one kind ({base['chip']}) buy a factor {texts}{ending}."]

@@ -41,30 +41,31 @@ def batch_at(rule: str, workload: Workload, chips: int) -> int:
     return max(given, min(critical, given * chips // REFERENCE))
 
 
-def curve(
-    label: str, scenario: Scenario, rule: str, done: Callable[[int], None] = lambda _: None
+def curves(
+    label: str, scenario: Scenario, done: Callable[[int], None] = lambda _: None
 ) -> list[Row]:
-    """Best layout at every size.
+    """Best layout at every size under both rules.
 
     Parameters
     ----------
     label
-        Name of the curve.
+        Name of the curves.
     scenario
         Chip, node, fabric and job; its number of chips is replaced.
-    rule
-        Batch rule.
     done
         Told after each point.
 
     Returns
     -------
     list[Row]
-        One row per size.
+        One row per rule and size; where the rules agree on the batch, the same numbers.
     """
-    rows = []
-    for chips in SIZES:
-        row = best_row(scenario, chips, batch_at(rule, scenario.workload, chips))
-        rows.append(row | {"curve": label, "rule": rule})
-        done(1)
+    rows, known = [], {}
+    for rule in RULES:
+        for chips in SIZES:
+            batch = batch_at(rule, scenario.workload, chips)
+            if (chips, batch) not in known:
+                known[chips, batch] = best_row(scenario, chips, batch)
+            rows.append(known[chips, batch] | {"curve": label, "rule": rule})
+            done(1)
     return rows

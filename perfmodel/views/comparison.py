@@ -19,7 +19,7 @@ Rows = Sequence[Mapping[str, Any]]
 TEXT_WIDTH = 100
 """Width of the closing paragraph. [character]"""
 
-_SPEED = (
+_RESULT = (
     "site",
     "batch",
     Column("chips_used", "", "chips in use"),
@@ -27,20 +27,18 @@ _SPEED = (
     COLUMNS["tokens_per_s_per_chip"],
     COLUMNS["mfu"],
     COLUMNS["step_time"],
-    "x AI factory",
-    "best layout",
+    COLUMNS["site_power"],
+    Column("energy_per_token", "J", "per token", "J"),
 )
-_WHERE = (
+_HOW = (
     "site",
     "batch",
+    "best layout",
     "compute",
-    "exposed communication",
+    "exposed comm.",
     "bubble",
     "rest",
     "memory used",
-    COLUMNS["site_power"],
-    "PUE",
-    COLUMNS["energy_per_token"],
 )
 
 
@@ -68,9 +66,9 @@ def terminal_parts(
     parts: list[RenderableType] = []
     for workload in dict.fromkeys(row["workload"] for row in sites):
         rows = [row for row in sites if row["workload"] == workload]
-        speed = [*_SPEED[:7], f"x {base}", _SPEED[8]]
-        parts.append(table(workload, speed, [_speed(row) for row in rows]))
-        parts.append(table("", _WHERE, [_where(row) for row in rows]))
+        result = [*_RESULT[:4], f"x {base}", *_RESULT[4:]]
+        parts.append(table(workload, result, [_result(row) for row in rows]))
+        parts.append(table("", _HOW, [_how(row) for row in rows]))
     parts += _factors(decomposition)
     if conclusion:
         parts.append(Text(textwrap.fill(conclusion, TEXT_WIDTH)))
@@ -82,18 +80,12 @@ def _batch(row: Mapping[str, Any]) -> str:
     return f"{tokens:.1f} M" + (" grown" if row["rule"].startswith("batch grows") else "")
 
 
-def _speed(row: Mapping[str, Any]) -> list[Any]:
-    keys = ("tokens_per_s", "tokens_per_s_per_chip", "mfu", "step_time_s")
+def _result(row: Mapping[str, Any]) -> list[Any]:
+    keys = ("tokens_per_s_per_chip", "mfu", "step_time_s", "site_power_w")
     ratio = f"{row['ratio']:.2f}" if row["ratio"] == row["ratio"] else "–"
     used = int(row["chips_used"]) if row["feasible"] else 0
-    return [
-        row["name"],
-        _batch(row),
-        used,
-        *(row[key] for key in keys),
-        ratio,
-        row["layout"] or row["reason"],
-    ]
+    head = [row["name"], _batch(row), used, row["tokens_per_s"], ratio]
+    return [*head, *(row[key] for key in keys), row["energy_per_token_j"]]
 
 
 def _share(row: Mapping[str, Any], kinds: Sequence[str]) -> str:
@@ -111,12 +103,10 @@ _GROUPS = (
 """Computation, exposed communication, bubble, rest."""
 
 
-def _where(row: Mapping[str, Any]) -> list[Any]:
+def _how(row: Mapping[str, Any]) -> list[Any]:
     memory = f"{row['memory_fraction']:.0%}" if row["feasible"] else "–"
-    pue = f"{row['pue']:.2f}" if row["feasible"] else "–"
     shares = [_share(row, group) for group in _GROUPS]
-    power = [row["site_power_w"], pue, row["energy_per_token_j"]]
-    return [row["name"], _batch(row), *shares, memory, *power]
+    return [row["name"], _batch(row), row["layout"] or row["reason"], *shares, memory]
 
 
 def _factors(decomposition: Rows) -> list[RenderableType]:
@@ -159,39 +149,40 @@ def columns_of(rows: Rows) -> dict[str, list[Any]]:
     return {key: [row[key] for row in rows] for key in rows[0]} if rows else {}
 
 
-def draw(
-    sites: Mapping[str, Any],
-    curves: Mapping[str, Any],
-    decomposition: Mapping[str, Any],
-    caption: str,
-) -> dict[str, "Figure"]:
-    """All figures of a comparison from its stored columns.
+TABLES = ("compare", "scaling", "decomposition")
+"""Stems of the stored tables of a comparison."""
+
+FIGURES = ("scaling", "time_split", "power_split", "decomposition")
+"""Stems of its figures."""
+
+
+def draw(stem: str, stored: Mapping[str, Mapping[str, Any]], caption: str) -> "Figure":
+    """One figure of a comparison from its stored columns.
 
     Parameters
     ----------
-    sites, curves, decomposition
-        Columns as stored.
+    stem
+        One of :data:`FIGURES`.
+    stored
+        Columns by stem of their table.
     caption
         Where the numbers come from.
 
     Returns
     -------
-    dict[str, Figure]
-        Figure by the stem of its file.
+    Figure
+        The figure.
     """
-    from perfmodel.views.figures import decomposition as factors
-    from perfmodel.views.figures import power_split, scaling, time_split
+    from perfmodel.views.figures import decomposition, power_split, scaling, time_split
 
+    sites = stored["compare"]
+    workload = str(stored["scaling"]["workload"][0])
     bars = {**sites, "site": _bar_names(sites)}
-    workload = str(curves["workload"][0])
-    figures = {
-        "scaling": scaling.draw(curves, workload, caption),
-        "time_split": time_split.draw(bars, caption),
-        "power_split": power_split.draw(bars, caption),
-    }
-    for name in dict.fromkeys(map(str, decomposition.get("workload", []))):
-        figures[f"decomposition_{name}"] = factors.draw(decomposition, name, caption)
-    return figures
+    if stem == "scaling":
+        return scaling.draw(stored["scaling"], workload, caption)
+    if stem == "decomposition":
+        return decomposition.draw(stored["decomposition"], workload, caption)
+    return {"time_split": time_split, "power_split": power_split}[stem].draw(bars, caption)
 
 
 def _bar_names(sites: Mapping[str, Any]) -> list[str]:
@@ -202,22 +193,29 @@ def _bar_names(sites: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def save_all(figures: Mapping[str, "Figure"], folder: Path) -> list[Path]:
-    """Writes figures as PNG and SVG.
+def draw_stored(folder: Path, stems: Sequence[str], caption: str) -> list[Path]:
+    """Draws figures of a comparison from the Parquet files in a folder.
 
     Parameters
     ----------
-    figures
-        By stem.
     folder
-        Where to.
+        Where the tables are and the figures go.
+    stems
+        Which figures; one whose rows are missing is left out.
+    caption
+        Where the numbers come from.
 
     Returns
     -------
     list[Path]
-        The files.
+        PNG and SVG of each figure.
     """
+    from perfmodel.results.parquet import read
     from perfmodel.views.figures.sheet import save
 
-    return [path for stem, figure in figures.items() for path in save(figure, folder, stem)]
-
+    paths = {stem: folder / f"{stem}.parquet" for stem in TABLES}
+    stored = {stem: read(path).rows for stem, path in paths.items() if path.exists()}
+    first = stored["scaling"]["workload"][0]
+    explained = first in stored.get("decomposition", {}).get("workload", [])
+    drawn = [stem for stem in stems if stem != "decomposition" or explained]
+    return [path for stem in drawn for path in save(draw(stem, stored, caption), folder, stem)]

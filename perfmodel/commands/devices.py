@@ -1,0 +1,5 @@
+"""`perfmodel devices`: what jax sees."""
+
+
+def devices():
+    "List."

@@ -1,0 +1,63 @@
+"""The verb `estimate`: one site, one job, one layout, the whole breakdown."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+
+def estimate(
+    site: str,
+    workload: str,
+    *overrides: str,
+    format: Literal["table", "json", "csv"] = "table",
+    device: Literal["auto", "cpu", "gpu", "tpu"] = "auto",
+    require: Annotated[list[str] | None, Parameter(negative=())] = None,
+    configs: Annotated[list[Path] | None, Parameter(negative=())] = None,
+) -> int:
+    """Estimate one job on one site: throughput, time, memory and power, the bottleneck named.
+
+    Parameters
+    ----------
+    site
+        Name of a site.
+    workload
+        Name of a workload.
+    overrides
+        Changes such as layout.tp=8 site.chips=16384 chip.power.tdp="500 W". Any layout.* names the
+        layout, otherwise the best one is searched.
+    format
+        A table for people, JSON with a stable schema, or CSV.
+    device
+        Where the kernels run.
+    require
+        Condition such as mfu>=0.4, in SI units; exit status 1 when it fails.
+    configs
+        Folders with configs of your own, looked at before the shipped ones.
+    """
+    started = time.perf_counter()
+    from perfmodel.commands.estimation import document, print_tables
+    from perfmodel.config.library import Library
+    from perfmodel.engine.devices import device_line, open_devices
+    from perfmodel.results.canonical import csv_text, json_text
+    from perfmodel.studies.legality import check_layout
+    from perfmodel.studies.requirement import parse_requirements, unmet
+
+    needs = parse_requirements(require or ())
+    scenario = Library(configs or ()).scenario(site, workload, overrides=overrides)
+    check_layout(scenario)
+    sys.stderr.write(device_line(open_devices(device), device))
+    from perfmodel.studies.best_layout import best_row
+
+    row = {"name": site} | best_row(scenario) | {"workload": workload}
+    if format == "json":
+        sys.stdout.write(json_text(document(row, time.perf_counter() - started)) + "\n")
+    elif format == "csv":
+        sys.stdout.write(csv_text({key: [value] for key, value in row.items()}))
+    else:
+        print_tables(row)
+    failures = unmet(needs, [row])
+    sys.stderr.writelines(f"{line}\n" for line in failures)
+    return 1 if failures else 0

@@ -1,0 +1,91 @@
+"""An estimate on the terminal and as JSON."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.text import Text
+
+from perfmodel.results.columns import COLUMNS, MEMORY_SPLIT, POWER_SPLIT, TIME_SPLIT, Column
+from perfmodel.views.terminal import facts, show, split
+
+_HEAD = (
+    "step_time",
+    "tokens_per_s",
+    "tokens_per_s_per_chip",
+    "model_flop_rate",
+    "hardware_flop_rate",
+    "mfu",
+    "hfu",
+    "memory",
+    "memory_fraction",
+    "sent_scaleup",
+    "sent_scaleout",
+    "clock_ratio",
+    "chip_power",
+    "chips_used",
+    "spares",
+    "site_power",
+    "it_power",
+    "provisioned_power",
+    "pue",
+    "energy_per_token",
+)
+_TEXTS = ("layout", "precision", "stack", "chip", "bottleneck")
+
+
+def print_tables(row: Mapping[str, Any]) -> None:
+    """Prints numbers, where time, memory and power go, and the bottleneck.
+
+    Parameters
+    ----------
+    row
+        The estimate.
+    """
+    title = f"{row['workload']} on {row['site']} ({row['chips']:,} chips)"
+    if not row["layout"]:
+        show(Text(f"{title}: {row['reason']} ({row['points']:,} layouts tried)"))
+        return
+    named = [Column(name, "", name) for name in _TEXTS]
+    parts: list[Any] = [facts(title, [""], [*named, *(COLUMNS[name] for name in _HEAD)], [row])]
+    parts.append(split("Time of a step", _parts(row, "time_split", TIME_SPLIT, "s"), "s"))
+    parts.append(split("Memory of a chip", _parts(row, "memory_split", MEMORY_SPLIT, "bytes"), "B"))
+    parts.append(split("Power of the site", _parts(row, "power_split", POWER_SPLIT, "w"), "W"))
+    parts.append(Text(_verdict(row)))
+    show(*parts)
+
+
+def _parts(row: Mapping[str, Any], group: str, labels: Mapping[str, str], unit: str) -> dict:
+    return {label: row[f"{group}_{name}_{unit}"] for name, label in labels.items()}
+
+
+def _verdict(row: Mapping[str, Any]) -> str:
+    if not row["feasible"]:
+        over = row["memory_fraction"] - 1.0
+        return f"Not feasible: {row['reason']}, {over:.0%} over the memory of the chip."
+    times = {label: row[f"time_split_{name}_s"] for name, label in TIME_SPLIT.items()}
+    share = times[row["bottleneck"]] / row["step_time_s"]
+    return f"Bottleneck: {row['bottleneck']}, {share:.0%} of the step."
+
+
+def document(row: Mapping[str, Any], wall: float) -> dict:
+    """An estimate as JSON values, SI units.
+
+    Parameters
+    ----------
+    row
+        The estimate.
+    wall
+        Our own run time. [s]
+
+    Returns
+    -------
+    dict
+        Every column, and the splits as objects.
+    """
+    return {
+        **row,
+        "time_split_s": {name: row[f"time_split_{name}_s"] for name in TIME_SPLIT},
+        "memory_split_bytes": {name: row[f"memory_split_{name}_bytes"] for name in MEMORY_SPLIT},
+        "power_split_w": {name: row[f"power_split_{name}_w"] for name in POWER_SPLIT},
+        "wall_s": wall,
+    }

@@ -1,0 +1,92 @@
+"""A second process that draws figures while the first one computes or draws others."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from perfmodel.views.comparison import draw_stored
+
+
+class Press:
+    """A process that has imported what drawing needs and waits for work."""
+
+    def __init__(self) -> None:
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", "perfmodel.views.press"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def draw(
+        self, folder: Path, here: Sequence[str], there: Sequence[str], caption: str
+    ) -> list[Path]:
+        """Draws some figures in this process and others in the child, at the same time.
+
+        Parameters
+        ----------
+        folder
+            Where the stored tables are and the figures go.
+        here, there
+            Stems for this process and for the child; should the child fail, this one draws all.
+        caption
+            Where the numbers come from.
+
+        Returns
+        -------
+        list[Path]
+            All files.
+        """
+        sent = self._send([str(folder), list(there), caption])
+        files = draw_stored(folder, here, caption)
+        others = self._receive() if sent else None
+        return files + (draw_stored(folder, there, caption) if others is None else others)
+
+    def close(self) -> None:
+        """Ends the child."""
+        self._child.kill()
+        self._child.communicate()
+
+    def _send(self, order: list) -> bool:
+        try:
+            pipe = self._child.stdin or sys.stdout
+            pipe.write(json.dumps(order) + "\n")
+            pipe.flush()
+        except OSError:
+            return False
+        return True
+
+    def _receive(self) -> list[Path] | None:
+        line = self._child.stdout.readline() if self._child.stdout else ""
+        return [Path(name) for name in json.loads(line)] if line else None
+
+
+@contextmanager
+def press() -> Iterator[Press]:
+    """A press that is closed again, whatever happens."""
+    started = Press()
+    try:
+        yield started
+    finally:
+        started.close()
+
+
+def _serve() -> None:
+    import matplotlib.backends.backend_agg
+    import matplotlib.backends.backend_svg
+    import matplotlib.figure  # noqa: F401
+    import pyarrow.parquet  # noqa: F401
+
+    for line in sys.stdin:
+        folder, stems, caption = json.loads(line)
+        files = draw_stored(Path(folder), stems, caption)
+        sys.stdout.write(json.dumps([str(path) for path in files]) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    _serve()
