@@ -14,7 +14,7 @@ BAR = 0.72
 """Height of a bar, the distance of two bars being one."""
 GAP = 0.9
 """Room above the first bar of a group, for its name."""
-READABLE_SHARE = 0.045
+READABLE_SHARE = 0.055
 """Narrowest part, as a share of the axis, that a number fits in."""
 LEGEND_SHARE = 0.002
 """A part that is smaller than this everywhere is left out of the legend."""
@@ -45,7 +45,7 @@ class Bars(NamedTuple):
     @property
     def sheet_height(self) -> float:
         """Height in inches of a sheet that holds them, its title, axis and legend."""
-        return max(2.6, 1.5 + 0.34 * self.height)
+        return max(2.6, 1.5 + 0.28 * self.height)
 
 
 def arrange(groups: Sequence[str] | np.ndarray) -> Bars:
