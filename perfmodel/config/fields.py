@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from perfmodel.config.documents import FieldPath
 from perfmodel.config.faults import one_of
-from perfmodel.config.schema._model import Config, Quantity
+from perfmodel.config.schema._model import LEAST, Config, Quantity, Reference
 from perfmodel.config.units import example
 
 OBVIOUS = 1e12
@@ -76,6 +76,12 @@ def unit_of(annotation: Any) -> str | None:
     return next((mark.unit for mark in marks if isinstance(mark, Quantity)), None)
 
 
+def reference_of(annotation: Any) -> str | None:
+    """Kind of the config that a field names, none for any other text."""
+    marks = (mark for part in _parts(annotation) for mark in _metadata(part))
+    return next((mark.kind for mark in marks if isinstance(mark, Reference)), None)
+
+
 def kinds(annotation: Any) -> list[Any]:
     """List the plain types that a field may hold, those inside an array included."""
     found: list[Any] = []
@@ -102,6 +108,8 @@ def expectation(annotation: Any) -> str:
 
 def _in_words(part: Any) -> str:
     plain = _bare(part)
+    if (kind := reference_of(part)) is not None:
+        return f"the name of one of the {kind}"
     noun = {int: "a whole number", float: "a number", str: "text in quotes", bool: "true or false"}
     if plain in noun:
         return " ".join([noun[plain], *_bounds(part)])
@@ -115,6 +123,8 @@ def _bounds(part: Any) -> list[str]:
     marks: dict[type, Any] = {type(mark): mark for mark in _metadata(part)}
     least, above, most = (marks.get(kind) for kind in (Ge, Gt, Le))
     said = [f"from {least.ge:g}"] if least else [f"above {above.gt:g}"] if above else []
+    if least and least.ge == LEAST:
+        least, said = None, ["above 0"]
     if most and most.le < OBVIOUS:
         said.append(f"to {most.le:g}" if least else f"and at most {most.le:g}")
     return said

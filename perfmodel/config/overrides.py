@@ -264,7 +264,8 @@ def _unknown(override: Override) -> Fault:
     inside = [path for path in tables if path.startswith(f"{override.path}.")]
     if inside:
         return _fault(override, "is a table", one_of(inside))
-    close = nearest(override.path, [*tables, *WHOLE])
+    namesakes = [path for path in tables if path.endswith(f".{override.path.split('.')[-1]}")]
+    close = nearest(override.path, namesakes) or nearest(override.path, [*tables, *WHOLE])
     expected = "" if close else f"a field of {one_of(SCHEMAS)}"
     return _fault(override, "no such field", expected, close)
 

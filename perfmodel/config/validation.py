@@ -89,7 +89,13 @@ def _faults(
         one = _resolve(schema, detail)
         found.setdefault(one.path, one)
     ends = [one for one in found.values() if not _echoes(one, found)]
-    return [_fault(one, table).at(*place(one.path)) for one in ends]
+    return [_fault(one, table).at(*place(_blamed(one))) for one in ends]
+
+
+def _blamed(one: _Found) -> FieldPath:
+    """Path of the field that is wrong: a check of a whole table names one inside it."""
+    cause = one.error.get("ctx", {}).get("error")
+    return (*one.path, *(_steps(cause.field) if isinstance(cause, Problem) else ()))
 
 
 def _echoes(one: _Found, found: dict[FieldPath, _Found]) -> bool:
@@ -152,13 +158,17 @@ def _unknown(found: _Found, table: dict[str, Any]) -> Fault:
 def _inconsistent(found: _Found, cause: Problem, table: dict[str, Any]) -> Fault:
     """A problem that our own readers and checks have already put in words."""
     words = [one_of(choices(found.annotation))] if choices(found.annotation) else []
-    path = (*found.path, *cause.field.split(".")) if cause.field else found.path
+    path = _blamed(found)
     return Fault(
         problem=cause.problem,
         field=dotted(path),
         value=shown(_value(table, path)),
         expected=" or ".join([cause.expected, *words]),
     )
+
+
+def _steps(field: str) -> FieldPath:
+    return tuple(int(part) if part.isdecimal() else part for part in field.split(".") if part)
 
 
 def _problem(found: _Found) -> str:

@@ -17,7 +17,10 @@ LARGEST_COUNT = 10**15
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 """A share between 0 and 1, written as a bare number."""
 
-Positive = Annotated[float, Field(gt=0.0, le=MOST)]
+Share = Annotated[float, Field(ge=0.001, le=1.0)]
+"""A share that something is divided by; below a thousandth it is a mistake."""
+
+Positive = Annotated[float, Field(ge=LEAST, le=MOST)]
 Count = Annotated[int, Field(ge=1, le=LARGEST_COUNT)]
 CountOrZero = Annotated[int, Field(ge=0, le=LARGEST_COUNT)]
 
@@ -47,6 +50,20 @@ class Quantity:
     def read(self, value: Any) -> float:
         """Read what the file says."""
         return quantity(value, self.unit)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Text that is the name of another config."""
+
+    kind: str
+    """Folder where that config lies."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Tell editors and completion what is named."""
+        return {**handler(schema), "x-config": self.kind}
 
 
 Bandwidth = Annotated[float, Quantity("B/s")]

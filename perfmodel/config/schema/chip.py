@@ -1,9 +1,10 @@
 """What one accelerator can do, holds, sends and draws."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from perfmodel.config.faults import Problem
 from perfmodel.config.schema._model import (
     Bandwidth,
     Bytes,
@@ -13,11 +14,12 @@ from perfmodel.config.schema._model import (
     EnergyPerByte,
     EnergyPerFlop,
     FlopRate,
-    Fraction,
     Named,
     Power,
     Seconds,
+    Share,
 )
+from perfmodel.config.units import text
 
 Precision = Literal["fp64", "tf32", "fp16", "bf16", "fp8", "nvfp4"]
 
@@ -33,6 +35,14 @@ class Compute(Config):
     """Clock at which the peaks are stated. [Hz]"""
     base_clock: Clock | None = None
     """Lowest clock that the vendor guarantees under load. [Hz]"""
+
+    @model_validator(mode="after")
+    def _order(self) -> Self:
+        most = f"at most max_clock, {text(self.max_clock, 'Hz')}"
+        for field in ("spec_clock", "base_clock"):
+            if (getattr(self, field) or 0.0) > self.max_clock:
+                raise Problem("above the highest clock", most, field)
+        return self
 
 
 class Peak(Config):
@@ -50,6 +60,12 @@ class Peak(Config):
     """FP8 matrix peak, MX block formats included. [FLOP/s]"""
     nvfp4: FlopRate | None = None
     """FP4 matrix peak. [FLOP/s]"""
+
+    @model_validator(mode="after")
+    def _sixteen_bits(self) -> Self:
+        if self.bf16 is None and self.fp16 is None:
+            raise Problem("neither bf16 nor fp16", "the peak that training needs, bf16 or fp16")
+        return self
 
 
 class Memory(Config):
@@ -73,6 +89,13 @@ class ScaleUp(Config):
     latency: Seconds
     """One hop between two chips of the domain. [s]"""
 
+    @model_validator(mode="after")
+    def _one_peer_takes_part(self) -> Self:
+        if self.pair_bandwidth > self.bandwidth:
+            most = f"at most bandwidth, {text(self.bandwidth, 'B/s')}"
+            raise Problem("more than to all peers", most, "pair_bandwidth")
+        return self
+
 
 class ChipPower(Config):
     """Electrical limits."""
@@ -83,12 +106,18 @@ class ChipPower(Config):
     """What the design power covers: the chip, or a module with its CPU."""
     idle: Power
     """Power at rest. [W]"""
-    minimum_clock_fraction: Fraction
+    minimum_clock_fraction: Share
     """Lowest clock over the highest."""
-    voltage_floor: Fraction
+    voltage_floor: Share
     """Supply voltage at and below the knee over the one at the highest clock."""
-    voltage_knee: Fraction
+    voltage_knee: Share
     """Clock over the highest up to which the voltage stays at its floor."""
+
+    @model_validator(mode="after")
+    def _room_for_work(self) -> Self:
+        if self.tdp <= self.idle:
+            raise Problem("not above the idle power", f"more than {text(self.idle, 'W')}", "tdp")
+        return self
 
 
 class Energy(Config):
@@ -113,25 +142,25 @@ class Energy(Config):
 class Efficiency(Config):
     """What kernels reach on this chip, before the software stack."""
 
-    gemm_16bit: Fraction
+    gemm_16bit: Share
     """Best sustained share of the 16-bit peak at the clock that ran."""
-    gemm_fp8: Fraction
+    gemm_fp8: Share
     """Best sustained share of the FP8 peak at the clock that ran."""
-    gemm_nvfp4: Fraction
+    gemm_nvfp4: Share
     """Best sustained share of the FP4 peak at the clock that ran."""
     tile: Count = Field(default=128)
     """Edge of the output tile that one unit works on."""
     tile_overhead: Seconds
     """Prologue and epilogue of one tile. [s]"""
-    attention_forward: Fraction
+    attention_forward: Share
     """Best share of the 16-bit peak in fused attention, forward."""
-    attention_backward: Fraction
+    attention_backward: Share
     """Best share of the 16-bit peak in fused attention, backward."""
     attention_half_length: Count
     """Sequence length at which half of the best share is reached."""
-    hbm: Fraction
+    hbm: Share
     """Sustained share of the memory bandwidth."""
-    scaleup: Fraction
+    scaleup: Share
     """Sustained share of the scale-up bandwidth."""
 
 

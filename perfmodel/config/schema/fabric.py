@@ -1,9 +1,12 @@
 """The scale-out network as an ordered list of levels seen from one chip."""
 
-from typing import Annotated, Literal
+import math
+from itertools import pairwise
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from perfmodel.config.faults import Problem
 from perfmodel.config.schema._model import (
     Bandwidth,
     Config,
@@ -12,6 +15,7 @@ from perfmodel.config.schema._model import (
     Named,
     PowerOrZero,
     Seconds,
+    Share,
 )
 
 
@@ -56,8 +60,17 @@ class Fabric(Named):
     """Family of the topology."""
     in_network_reduction: bool
     """Whether switches can reduce (SHARP)."""
-    link_fraction: Fraction
+    link_fraction: Share
     """Sustained share of the injection bandwidth of a long message."""
     level: tuple[Level, ...] = Field(min_length=1, max_length=4)
     """From the leaf to the whole site."""
     switch: Switch
+
+    @model_validator(mode="after")
+    def _levels_grow(self) -> Self:
+        sizes = [math.inf if one.chips == "unlimited" else one.chips for one in self.level]
+        for i, (inner, outer) in enumerate(pairwise(sizes), start=1):
+            if outer <= inner:
+                inside = f'more than the {inner} of level "{self.level[i - 1].name}" inside it'
+                raise Problem("does not grow outwards", inside, f"level.{i}.chips")
+        return self

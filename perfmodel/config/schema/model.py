@@ -1,7 +1,10 @@
 """Architecture of a transformer."""
 
-from typing import Literal
+from typing import Literal, Self
 
+from pydantic import model_validator
+
+from perfmodel.config.faults import Problem
 from perfmodel.config.schema._model import Config, Count, CountOrZero, Named, Positive
 
 
@@ -18,6 +21,13 @@ class Attention(Config):
     """Sliding window in tokens, 0 for none."""
     window_layers: CountOrZero = 0
     """Layers that use the window."""
+
+    @model_validator(mode="after")
+    def _whole_groups(self) -> Self:
+        if self.heads % self.kv_heads:
+            divisor = f"a divisor of the {self.heads} query heads"
+            raise Problem("query heads do not share them evenly", divisor, "kv_heads")
+        return self
 
 
 class Latent(Config):
@@ -53,6 +63,12 @@ class Experts(Config):
     imbalance: Positive = 1.0
     """Tokens of the busiest rank over the mean."""
 
+    @model_validator(mode="after")
+    def _enough_experts(self) -> Self:
+        if self.top_k > self.count:
+            raise Problem("more experts than there are", f"at most {self.count}", "top_k")
+        return self
+
 
 class Model(Named):
     """A decoder-only transformer."""
@@ -86,3 +102,15 @@ class Model(Named):
     """Total parameters as published; a check, never an input. [billions]"""
     published_active_parameters: Positive | None = None
     """Parameters that one token uses, as published. [billions]"""
+
+    @model_validator(mode="after")
+    def _layers_hold_their_parts(self) -> Self:
+        if self.ffn == 0 and self.experts is None:
+            raise Problem("no feed-forward and no experts", "a whole number from 1", "ffn")
+        if self.attention.window_layers > self.layers:
+            raise Problem(
+                "more than all layers", f"at most {self.layers}", "attention.window_layers"
+            )
+        if self.experts is not None and self.experts.dense_layers > self.layers:
+            raise Problem("more than all layers", f"at most {self.layers}", "experts.dense_layers")
+        return self

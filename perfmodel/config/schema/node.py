@@ -1,6 +1,6 @@
 """A server or rack: chips, hosts, network cards, cooling and power supply."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from perfmodel.config.schema._model import (
     Bandwidth,
@@ -10,6 +10,8 @@ from perfmodel.config.schema._model import (
     Named,
     Power,
     PowerOrZero,
+    Reference,
+    Share,
 )
 
 
@@ -18,18 +20,18 @@ class PowerSupply(Config):
 
     rated: Power
     """Output rating in all. [W]"""
-    at_20_percent: Fraction
+    at_20_percent: Share
     """Output over input at a fifth of the rating."""
-    at_50_percent: Fraction
+    at_50_percent: Share
     """Output over input at half of the rating."""
-    at_100_percent: Fraction
+    at_100_percent: Share
     """Output over input at the rating."""
 
 
 class Node(Named):
     """What is bought as one box and shares one power supply."""
 
-    chip: str
+    chip: Annotated[str, Reference("chips")]
     """Chip config."""
     chips: Count
     """Chips in the box."""

@@ -1,6 +1,6 @@
 """A site: partitions of nodes on a fabric, in a building, in a country."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,7 @@ from perfmodel.config.schema._model import (
     Named,
     Positive,
     Power,
+    Reference,
     Temperature,
 )
 
@@ -20,13 +21,13 @@ class Partition(Config):
 
     name: str
     """What the operator calls it."""
-    node: str
+    node: Annotated[str, Reference("nodes")]
     """Node config."""
     chips: Count
     """Chips installed."""
-    fabric: str
+    fabric: Annotated[str, Reference("fabrics")]
     """Fabric config."""
-    stack: str
+    stack: Annotated[str, Reference("stacks")]
     """Software stack config that jobs here use unless they name another."""
 
 

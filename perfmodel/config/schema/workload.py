@@ -1,8 +1,8 @@
 """What is trained: model, sequence length, batch, precision, optimiser."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from perfmodel.config.schema._model import Config, Count, Fraction, Named, Positive
+from perfmodel.config.schema._model import Config, Count, Fraction, Named, Positive, Reference
 
 
 class Batch(Config):
@@ -19,7 +19,7 @@ class Batch(Config):
 class Workload(Named):
     """A training job."""
 
-    model: str
+    model: Annotated[str, Reference("models")]
     """Model config."""
     sequence_length: Count
     """Tokens of one sequence."""
