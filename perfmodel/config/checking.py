@@ -63,7 +63,8 @@ def check_file(library: Library, path: Path) -> None:
     document = library.open(kind, path)
     found: list[Fault] = []
     attempt(found, check, document)
-    refuse([*found, *unsourced(document), *_dangling(library, document)])
+    found.extend((*unsourced(document), *_dangling(library, document)))
+    refuse(sorted(found, key=lambda fault: fault.line or 0))
 
 
 def _dangling(library: Library, document: Document) -> Iterator[Fault]:

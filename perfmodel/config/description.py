@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from perfmodel.config.documents import Document, FieldPath, dotted, walk
-from perfmodel.config.faults import Fault, Faults, nearest, one_of, shown
+from perfmodel.config.faults import Fault, Faults, nearest, one_of, short_path, shown
 from perfmodel.config.fields import find
 from perfmodel.config.kinds import KINDS, NOUNS
 from perfmodel.config.library import Library, check
@@ -31,6 +31,25 @@ class Described(NamedTuple):
     """File that wrote it, empty for a default."""
     line: int | None
     """Line of that file."""
+
+
+class Entry(NamedTuple):
+    """One config of the library."""
+
+    kind: str
+    """Folder."""
+    name: str
+    """File name without its ending."""
+    title: str
+    """What people call it."""
+    file: str
+    """The file."""
+
+
+def entries(library: Library, kind: str | None = None) -> list[Entry]:
+    """List the configs of one kind, or of all."""
+    kinds = [NOUNS.get(kind, kind)] if kind else list(KINDS)
+    return [_entry(library, kind, name) for kind in kinds for name in library.names(kind)]
 
 
 def describe(document: Document) -> list[Described]:
@@ -89,6 +108,16 @@ def find_config(library: Library, target: str) -> tuple[str, str]:
         raise Faults([Fault(problem="several kinds have it", value=shown(name), expected=expected)])
     close = nearest(name, (name for kind in KINDS for name in library.names(kind)))
     raise Faults([Fault(problem="no config has that name", value=shown(name), nearest=close)])
+
+
+def _entry(library: Library, kind: str, name: str) -> Entry:
+    """A file that cannot be read is listed all the same: its faults belong to `configs check`."""
+    try:
+        document = library.document(kind, name)
+    except Faults as error:
+        return Entry(kind, name, f"faulty: {error.faults[0].problem}", error.faults[0].file)
+    title = document.merged().get("name")
+    return Entry(kind, name, title if isinstance(title, str) else "", short_path(document.path))
 
 
 def _shown(kind: str, path: FieldPath, value: Any) -> tuple[str, str]:

@@ -13,6 +13,9 @@ T = TypeVar("T")
 LONGEST_SHOWN = 60
 """Characters of a value that a message quotes."""
 
+STATUS = 2
+"""Exit status of a program that found faults."""
+
 MOST_LISTED = 100
 """Faults that one report lists."""
 

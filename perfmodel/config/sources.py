@@ -62,7 +62,7 @@ def unsourced(document: Document) -> list[Fault]:
 
 def needs_source(leaf: Leaf, text: str) -> bool:
     """Whether a value is a number, bare or with a unit, and not a word such as "unlimited"."""
-    return leaf.is_number and text.strip("\"'") not in choices(leaf.annotation)
+    return leaf.is_number and text.strip("\"'") not in ("", *choices(leaf.annotation))
 
 
 def _placed(fault: Fault, path: FieldPath, source: Source) -> Fault:

@@ -1,15 +1,17 @@
 """A config file to start from: every field of its kind with its meaning and what it may hold."""
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
-from perfmodel.config.faults import shown
+from perfmodel.config.faults import Fault, Faults, short_path, shown
 from perfmodel.config.fields import annotation_of, expectation, is_array, table_of
-from perfmodel.config.kinds import KINDS
+from perfmodel.config.kinds import KINDS, NOUNS
+from perfmodel.config.library import NAME, Library
 from perfmodel.config.schema._model import Config
-from perfmodel.config.sources import ESTIMATE, Source
+from perfmodel.config.sources import ESTIMATE, Source, sources
 
 WIDTH = 100
 """Longest line of a comment. [character]"""
@@ -22,6 +24,49 @@ HEAD = f"""\
 # Say behind each number, on its line, where it comes from; begin with "{ESTIMATE}" where it is a
 # guess. A quantity is text with its unit.
 """
+
+
+def start(kind: str, name: str, into: Path, extends: str | None, folders: Sequence[Path]) -> Path:
+    """Write a new config file.
+
+    Parameters
+    ----------
+    kind, name
+        Where it goes: ``into/kind/name.toml``.
+    into
+        Folder of the user's configs; made where there is none.
+    extends
+        Config that it is a variant of, or none.
+    folders
+        The user's folders in which that config may lie.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    Faults
+        When kind or name cannot be, or there is such a file already.
+    """
+    kind = NOUNS.get(kind, kind)
+    library = Library(folders)
+    library.names(kind)
+    if not NAME.fullmatch(name):
+        expected = "letters, digits and . _ + - only"
+        raise Faults([Fault(problem="not a name", value=shown(name), expected=expected)])
+    content = template(kind)
+    if extends is not None:
+        content = variant(kind, extends, sources(library.document(kind, extends)))
+    path = into / kind / f"{name}.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(content)
+    except FileExistsError:
+        raise Faults([Fault(problem="is there already", file=short_path(path))]) from None
+    return path
 
 
 def template(kind: str) -> str:

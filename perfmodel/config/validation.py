@@ -18,9 +18,8 @@ PROBLEMS = {
     "extra_forbidden": "no such field",
     "literal_error": "not a word that is known here",
     "finite_number": "not a finite number",
-    "string_too_short": "empty",
     "string_too_long": "too long",
-    "too_short": "empty",
+    "too_short": "is empty",
     "too_long": "too many entries",
 }
 """Kind of pydantic's error to what a user reads; any other kind is a wrong type."""
@@ -159,10 +158,11 @@ def _inconsistent(found: _Found, cause: Problem, table: dict[str, Any]) -> Fault
     """A problem that our own readers and checks have already put in words."""
     words = [one_of(choices(found.annotation))] if choices(found.annotation) else []
     path = _blamed(found)
+    value = _value(table, path)
     return Fault(
-        problem=cause.problem,
+        problem="is empty" if value == "" else cause.problem,
         field=dotted(path),
-        value=shown(_value(table, path)),
+        value="" if isinstance(value, dict) else shown(value),
         expected=" or ".join([cause.expected, *words]),
     )
 
@@ -173,6 +173,8 @@ def _steps(field: str) -> FieldPath:
 
 def _problem(found: _Found) -> str:
     kind = found.error["type"]
+    if found.error["input"] == "":
+        return "is empty"
     if kind in PROBLEMS:
         return PROBLEMS[kind]
     if kind in _BOUNDS:

@@ -1,0 +1,130 @@
+"""JSON Schemas of what verbs print, from the table of columns and the records."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from perfmodel.commands.records import Description, Devices, Listing, Record, Report
+from perfmodel.config.faults import Fault, Faults, nearest, one_of, shown
+from perfmodel.config.json_schema import DRAFT, config_schema
+from perfmodel.config.kinds import KINDS, NOUNS
+from perfmodel.results.columns import COLUMNS, MEMORY_SPLIT, POWER_SPLIT, TIME_SPLIT, Column
+
+CONFIG = "config"
+"""Subject that stands for config files."""
+
+
+def schema_of(subject: str, kind: str | None) -> dict[str, Any]:
+    """Find a schema by the words that a user names it with.
+
+    Parameters
+    ----------
+    subject
+        A verb, or ``config``.
+    kind
+        Kind of config file, or sub-command of the verb.
+
+    Returns
+    -------
+    dict[str, Any]
+        JSON Schema.
+
+    Raises
+    ------
+    Faults
+        When there is no such verb or kind.
+    """
+    if subject == CONFIG:
+        wanted = NOUNS.get(kind or "", kind or "")
+        return config_schema(_known(wanted, KINDS, "kind of config"))
+    words = " ".join(filter(None, (subject, kind)))
+    return {"$schema": DRAFT, **OUTPUTS[_known(words, OUTPUTS, "verb that prints JSON")]()}
+
+
+def _known(word: str, words: Iterable[str], what: str) -> str:
+    if word in words:
+        return word
+    close = nearest(word, words)
+    expected = one_of(words)
+    raise Faults([Fault(problem=f"no {what}", value=shown(word), expected=expected, nearest=close)])
+
+
+def _record(record: type[Record]) -> Callable[[], dict[str, Any]]:
+    return record.model_json_schema
+
+
+def _estimate() -> dict[str, Any]:
+    parts = {
+        "time_split_s": _split(TIME_SPLIT, "s"),
+        "memory_split_bytes": _split(MEMORY_SPLIT, "B"),
+        "power_split_w": _split(POWER_SPLIT, "W"),
+        "wall_s": WALL,
+    }
+    row = _row()
+    return {
+        **row,
+        "title": "Answer of `estimate`",
+        "properties": row["properties"] | parts,
+        "required": [*row["required"], *parts],
+    }
+
+
+def _compare() -> dict[str, Any]:
+    rows = {"type": "array", "items": {"type": "object"}}
+    numbers = {"type": "object", "additionalProperties": {"type": ["number", "null"]}}
+    properties = {
+        "sites": {"type": "array", "items": _row()},
+        "ratio": {**numbers, "description": "Quantity to gigafactory over factory."},
+        "decomposition": {**rows, "description": "Factors whose logarithms sum to the ratio's."},
+        "scaling": {**rows, "description": "Rows of the scaling curves."},
+        "conclusion": {"type": "string"},
+        "files": {"type": "array", "items": {"type": "string"}},
+        "wall_s": WALL,
+    }
+    required = ["sites", "ratio", "decomposition", "files", "wall_s"]
+    title = "Answer of `compare`"
+    return {"title": title, "type": "object", "properties": properties, "required": required}
+
+
+def _row() -> dict[str, Any]:
+    """One job on one site."""
+    labels = {name: {"type": "string"} for name in LABELS} | {"chips": {"type": "integer"}}
+    columns = {column.key: _column(column) for column in COLUMNS.values()}
+    return {"type": "object", "properties": labels | columns, "required": list(STABLE)}
+
+
+def _column(column: Column) -> dict[str, Any]:
+    kind = TYPES.get(column.name, ["number", "null"])
+    return {"type": kind, "description": column.label, "x-unit": column.unit}
+
+
+def _split(labels: Mapping[str, str], unit: str) -> dict[str, Any]:
+    parts = {
+        name: {"type": ["number", "null"], "description": label, "x-unit": unit}
+        for name, label in labels.items()
+    }
+    return {"type": "object", "properties": parts, "required": list(parts)}
+
+
+LABELS = ("name", "site", "workload", "layout", "chip", "stack", "precision")
+"""Texts of a row beside its quantities."""
+
+STABLE = (
+    *("name", "workload", "chips", "layout", "step_time_s", "tokens_per_s"),
+    *("tokens_per_s_per_chip", "mfu", "site_power_w", "energy_per_token_j", "feasible"),
+)
+"""Keys of a row that others rely on."""
+
+TYPES = {"bottleneck": "string", "reason": "string", "feasible": "boolean"}
+"""Columns that hold no number."""
+
+WALL = {"type": "number", "description": "Our own run time.", "x-unit": "s"}
+
+OUTPUTS: dict[str, Callable[[], dict[str, Any]]] = {
+    "compare": _compare,
+    "estimate": _estimate,
+    "configs list": _record(Listing),
+    "configs show": _record(Description),
+    "configs check": _record(Report),
+    "devices": _record(Devices),
+}
+"""Verb to the schema of its JSON output."""
