@@ -5,7 +5,6 @@ the buffer on every rank; exchange (all-to-all), the send buffer of one rank; se
 """
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
 
 from perfmodel_kernels._typing import CallLevels, Calls, Levels, Real, Scalar
 from perfmodel_kernels.topology import Groups, Network, ranks_below, ranks_within

@@ -86,10 +86,10 @@ def stage_blocks(model: Model, layout: Layout) -> Float[Array, "block stage"]:
     last = jnp.where(single, model.layers, jnp.maximum(full - at_end, 0.0))
     layers = jnp.stack([first, full, last])
     zero, one = jnp.zeros_like(last), jnp.ones_like(last)
-    leading = jnp.minimum(model.leading_dense * jnp.stack([one, zero, single * one]), layers)
+    ends = jnp.stack([one, zero, jnp.where(single, one, zero)])
+    leading = jnp.minimum(model.leading_dense * ends, layers)
     experts = (layers - leading) * model.expert_share
     extra = jnp.stack([zero, zero, model.prediction_layers * one])
-    ends = jnp.stack([one, zero, single * one])
     return jnp.stack(
         [
             layers - experts + extra * (1.0 - model.expert_share),

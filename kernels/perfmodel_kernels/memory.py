@@ -275,5 +275,5 @@ def one_hot_of_largest(total: Stages, stages: Scalar) -> Stages:
     """
     present = jnp.stack([stages > 1.5, stages > 2.5, stages > 0.5])
     shown = jnp.where(present, total, 0.0)
-    largest = jnp.where(shown >= shown.max(), 1.0, 0.0)
+    largest = jnp.where(shown >= shown.max(), jnp.ones_like(shown), jnp.zeros_like(shown))
     return largest / largest.sum()

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+import numpy as np
 
 from perfmodel_kernels._typing import Blocks, Elementwise, Gemms, Passes, Phases, Real, Scalar
 from perfmodel_kernels.power import (
@@ -22,7 +22,9 @@ from perfmodel_kernels.roofline import (
 from perfmodel_kernels.transformer import (
     ELEMENTWISE_BLOCKS,
     GEMM_BLOCKS,
+    IS_LAYER,
     IS_SCORE,
+    IS_SOFTMAX,
     LOW_PRECISION,
     Model,
     Share,
@@ -34,9 +36,6 @@ from perfmodel_kernels.transformer import (
 
 BACKWARD_FLOP = 2.5
 """Fused attention computes the scores again: five products behind two. Dao, arXiv 2307.08691."""
-
-LAYER_BLOCKS = (1.0, 1.0, 0.0, 0.0, 0.0)
-"""Blocks that hold attention."""
 
 
 class ChipRates(NamedTuple):
@@ -133,13 +132,13 @@ def _gemms(model: Model, share: Share, chip: ChipRates, kernels: KernelSet) -> _
     exists = jnp.where(flop > 0.0, unfused, 0.0)
     element = jnp.where(low, kernels.element_bytes, 2.0)
     cast = jnp.where(low, kernels.cast_bytes, 0.0) * shape.groups * shape.m * shape.k
-    both_casts = jnp.array([1.0, 1.0, 0.0])  # activations forward, gradients backward
+    is_cast = np.array([True, True, False])  # activations forward, gradients backward
     return _Gemm(
         compute=gemm_compute_time(shape, units) * exists,
         memory=gemm_bytes(shape, element) * exists,
         flop=flop * exists,
         energy=flop * exists * jnp.where(low, chip.flop_energy_low, chip.flop_energy_16bit),
-        cast=cast * exists * both_casts[None, :],
+        cast=jnp.where(is_cast[None, :], cast * exists, 0.0),
     )
 
 
@@ -149,6 +148,11 @@ def _by_block(values: Gemms) -> Blocks:
 
 def _elementwise(values: Elementwise) -> Blocks:
     return contract(ELEMENTWISE_BLOCKS.T, values)
+
+
+def _present(work: Gemms | Elementwise) -> Gemms | Elementwise:
+    """1 for an operator that the model has, else 0."""
+    return jnp.where(work > 0.0, jnp.ones_like(work), jnp.zeros_like(work))
 
 
 class _Memory(NamedTuple):
@@ -161,15 +165,14 @@ def _memory_bound(
 ) -> tuple[_Memory, _Memory]:
     """Bytes and kernel counts of the memory-bound operators by block."""
     forward, backward = elementwise_bytes(model, share)
-    softmax = jnp.array([0.0, 0.0, 0.0, 1.0] + [0.0] * 7)
-    kept = kernels.passes * (1.0 - softmax * kernels.fused)
+    kept = kernels.passes * jnp.where(IS_SOFTMAX, 1.0 - kernels.fused, 1.0)
     traffic = _Memory(
         forward=_elementwise(forward * kept) + _by_block(gemm.cast[:, 0]),
         backward=_elementwise(backward * kept) + _by_block(gemm.cast[:, 1]),
     )
-    products = _by_block(jnp.where(gemm.flop[:, 0] > 0.0, 1.0, 0.0))
-    others = _elementwise(jnp.where(forward * kept > 0.0, 1.0, 0.0))
-    fused = kernels.fused * jnp.array(LAYER_BLOCKS)
+    products = _by_block(_present(gemm.flop[:, 0]))
+    others = _elementwise(_present(forward * kept))
+    fused = jnp.where(IS_LAYER, kernels.fused, 0.0)
     launches = _Memory(products + others + fused, 2.0 * products + others + fused)
     return traffic, launches
 
@@ -241,7 +244,7 @@ def block_times(
 
     run = jnp.maximum(gemm.compute / clock[0], gemm_memory)
     score = jnp.where(jnp.asarray(IS_SCORE), 1.0, 0.0)
-    layer = jnp.array(LAYER_BLOCKS)
+    fused = jnp.where(IS_LAYER[:, None], attention / clock[1], 0.0)
     forward, backward = run[:, 0], run[:, 1] + run[:, 2]
     busy = jnp.stack([
         (run * weight).sum(),
@@ -254,8 +257,8 @@ def block_times(
     return BlockTimes(
         matrix_forward=_by_block(forward * (1.0 - score)),
         matrix_backward=_by_block(backward * (1.0 - score)),
-        attention_forward=_by_block(forward * score) + layer * attention[0] / clock[1],
-        attention_backward=_by_block(backward * score) + layer * attention[1] / clock[1],
+        attention_forward=_by_block(forward * score) + fused[:, 0],
+        attention_backward=_by_block(backward * score) + fused[:, 1],
         elementwise_forward=traffic.forward / chip.hbm + launches.forward * kernels.launch,
         elementwise_backward=traffic.backward / chip.hbm + launches.backward * kernels.launch,
         clock=clock,

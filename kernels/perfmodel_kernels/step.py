@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array, Float
 
 from perfmodel_kernels._typing import Blocks, Real, Scalar
@@ -27,7 +28,7 @@ from perfmodel_kernels.memory import (
     one_hot_of_largest,
     sharded,
 )
-from perfmodel_kernels.operators import LAYER_BLOCKS, BlockTimes, ChipRates, KernelSet, block_times
+from perfmodel_kernels.operators import BlockTimes, ChipRates, KernelSet, block_times
 from perfmodel_kernels.power import ChipPower, waiting_power
 from perfmodel_kernels.schedule import (
     Pipeline,
@@ -49,7 +50,14 @@ from perfmodel_kernels.traffic import (
     StepTraffic,
     step_traffic,
 )
-from perfmodel_kernels.transformer import Model, Share, block_parameters, model_flop_per_token
+from perfmodel_kernels.transformer import (
+    HAS_EXPERTS,
+    IS_LAYER,
+    Model,
+    Share,
+    block_parameters,
+    model_flop_per_token,
+)
 
 OPTIMIZER_BYTES = 30.0
 """Adam in 32 bits per parameter: gradient, master weight and two moments read, three written,
@@ -145,7 +153,7 @@ class StepMetrics(NamedTuple):
     feasible: Real
 
 
-FEASIBLE, OUT_OF_MEMORY = 0.0, 1.0
+FEASIBLE, OUT_OF_MEMORY = 0, 1
 """Reason codes of the step itself."""
 
 
@@ -212,8 +220,8 @@ def training_step(params: StepParams, layout: Layout) -> StepMetrics:
         sent_scaleout=volume[1],
         clock_ratio=times.clock[0],
         chip_power=energy / step_time,
-        bottleneck=jnp.argmax(jnp.stack(split)),
-        reason=jnp.where(feasible, FEASIBLE, OUT_OF_MEMORY),
+        bottleneck=lax.argmax(jnp.stack(split), 0, jnp.int32),
+        reason=jnp.where(feasible, jnp.int32(FEASIBLE), jnp.int32(OUT_OF_MEMORY)),
         feasible=feasible,
     )
 
@@ -268,53 +276,62 @@ def _hide(communication: Blocks, share: Scalar, behind: Blocks, slowdown: Scalar
     return communication - hidden * (1.0 - slowdown)
 
 
+class _Pass(NamedTuple):
+    """One pass of a micro-batch by kind of block: computation, then what it waits for."""
+
+    matrix: Blocks
+    attention: Blocks
+    elementwise: Blocks
+    tensor: Blocks
+    context: Blocks
+    expert: Blocks
+
+    def exposed(self, overlap: Overlap) -> "_Pass":
+        """The same with communication behind computation, as far as it can hide."""
+        compute, slowdown = self.matrix + self.attention, overlap.slowdown
+        return self._replace(
+            tensor=_hide(self.tensor, overlap.tensor, self.matrix, slowdown),
+            context=_hide(self.context, overlap.context, self.attention, slowdown),
+            expert=_hide(self.expert, overlap.expert, compute, slowdown),
+        )
+
+
 def _exposed(
     stack: Stack, layout: Layout, times: BlockTimes, traffic: StepTraffic, model: Model
 ) -> StageTimes:
     """Time of one micro-batch by kind and block, exposed communication included."""
-    overlap, layer = stack.overlap, jnp.array(LAYER_BLOCKS)
-    expert = jnp.array([0.0, 1.0, 0.0, 0.0, 0.0])
     tensor = _tensor_calls(model) * traffic.gathers[TENSOR]
-    context = layer * traffic.gathers[CONTEXT]
-    exchange = expert * (traffic.dispatch + traffic.combine)
-    backward_exchange = expert * 2.0 * traffic.combine  # gradients travel at 16 bits both ways
-
-    def kinds(matrix: Blocks, attention: Blocks, elementwise: Blocks, moved: Blocks) -> list:
-        return [
-            _hide(tensor, overlap.tensor, matrix, overlap.slowdown),
-            _hide(moved, overlap.context, attention, overlap.slowdown),
-            elementwise,
-        ]
-
-    ahead = kinds(times.matrix_forward, times.attention_forward, exchange, context)
-    behind = kinds(
-        times.matrix_backward, times.attention_backward, backward_exchange, 2.0 * context
-    )
-    compute = times.matrix_forward + times.attention_forward
-    gradient = times.matrix_backward + times.attention_backward
-    ahead[2] = _hide(exchange, overlap.expert, compute, overlap.slowdown)
-    behind[2] = _hide(backward_exchange, overlap.expert, gradient, overlap.slowdown)
-    whole = compute + times.elementwise_forward + ahead[0] + ahead[1] + ahead[2]
-    parts = times.elementwise_forward + (1.0 - stack.kernels.fused) * times.attention_forward
-    again = jnp.where(
-        layout.recompute > FULL - 0.5,
-        whole,
-        jnp.where(
-            layout.recompute > PARTS - 0.5,
-            parts,
-            jnp.where(layout.recompute > ATTENTION - 0.5, times.attention_forward, 0.0),
-        ),
-    )
+    context = jnp.where(IS_LAYER, traffic.gathers[CONTEXT], 0.0)
+    ahead = _Pass(
+        times.matrix_forward,
+        times.attention_forward,
+        times.elementwise_forward,
+        tensor,
+        context,
+        jnp.where(HAS_EXPERTS, traffic.dispatch + traffic.combine, 0.0),
+    ).exposed(stack.overlap)
+    behind = _Pass(
+        times.matrix_backward,
+        times.attention_backward,
+        times.elementwise_backward,
+        tensor,
+        2.0 * context,
+        jnp.where(HAS_EXPERTS, 2.0 * traffic.combine, 0.0),  # gradients: 16 bits both ways
+    ).exposed(stack.overlap)
+    again = _recomputed(layout.recompute, ahead, stack.kernels.fused)
     return StageTimes(
-        forward=jnp.stack([
-            times.matrix_forward, times.attention_forward, times.elementwise_forward,
-            jnp.zeros_like(again), *ahead,
-        ]),
-        backward=jnp.stack([
-            times.matrix_backward, times.attention_backward, times.elementwise_backward,
-            again * layer, *behind,
-        ]),
-    )  # fmt: skip
+        forward=jnp.stack([*ahead[:3], jnp.zeros_like(again), *ahead[3:]]),
+        backward=jnp.stack([*behind[:3], again, *behind[3:]]),
+    )
+
+
+def _recomputed(mode: Scalar, ahead: _Pass, fused: Scalar) -> Blocks:
+    """Time that the backward pass spends on computing a forward pass again."""
+    attention = jnp.where(mode > ATTENTION - 0.5, ahead.attention, 0.0)
+    parts = ahead.elementwise + (1.0 - fused) * ahead.attention
+    partly = jnp.where(mode > PARTS - 0.5, parts, attention)
+    again = jnp.where(mode > FULL - 0.5, jnp.stack(ahead).sum(0), partly)
+    return jnp.where(IS_LAYER, again, 0.0)
 
 
 def _time_split(

@@ -65,6 +65,12 @@ class Model(NamedTuple):
 BLOCKS = ("dense", "expert", "prediction", "embedding", "output")
 """Kinds of block: dense layer, expert layer, prediction projection, embedding, output."""
 
+IS_LAYER = np.array([name in ("dense", "expert") for name in BLOCKS])
+"""Blocks that hold attention and that recompute repeats."""
+
+HAS_EXPERTS = np.array([name == "expert" for name in BLOCKS])
+"""Blocks whose tokens travel to experts."""
+
 _LAYER = (1, 1, 0, 0, 0)
 _DENSE = (1, 0, 0, 0, 0)
 _EXPERT = (0, 1, 0, 0, 0)
@@ -120,6 +126,8 @@ _ELEMENTWISE_TABLE = (
     ("cross_entropy", 1, _OUTPUT),
 )
 ELEMENTWISE = tuple(row[0] for row in _ELEMENTWISE_TABLE)
+IS_SOFTMAX = np.array([name == "softmax" for name in ELEMENTWISE])
+"""The one operator that fused attention does without."""
 SPLIT_ALWAYS = np.array([row[1] for row in _ELEMENTWISE_TABLE], bool)
 ELEMENTWISE_BLOCKS = np.array([row[2] for row in _ELEMENTWISE_TABLE], float)
 

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 
-from perfmodel.engine.run import KEEP, Best, search, search_scored
-from perfmodel.search.layouts import Layouts, Mode, in_modes
+from perfmodel.engine.run import KEEP, Best, search_scored
+from perfmodel.search.layouts import Layouts, Mode, in_mode, may_take
 from perfmodel_kernels.site import SiteParams
 
 
 def search_modes(
     params: SiteParams, degrees: Layouts, modes: Sequence[Mode], keep: int = KEEP
 ) -> Best:
-    """Best layouts over degrees and memory-saving modes, exactly.
+    """Best layouts, each of the degrees in the fastest mode that fits in memory, exactly.
 
     The first mode is the fastest of all for the same degrees, so its score, feasible or not, bounds
     the others': they are evaluated only where the first one runs out of memory and its score is
@@ -33,15 +33,17 @@ def search_modes(
     Returns
     -------
     Best
-        As if every layout had been evaluated in every mode.
+        As if every layout had been evaluated in every mode and the fastest feasible one kept.
     """
     first = search_scored(params, degrees, keep)
-    best = first.best
+    best, left = first.best, np.flatnonzero(~first.feasible)
     for mode in modes[1:]:
-        hopeful = ~first.feasible & (first.score > _bar(best, keep))
-        if hopeful.any():
-            rest = in_modes(degrees.where(hopeful), [mode])
-            best = _merged(best, search(params, rest, keep), keep)
+        left = left[first.score[left] > _bar(best, keep)]
+        hopeful = left[may_take(degrees.where(left), mode)]
+        if hopeful.size:
+            found = search_scored(params, in_mode(degrees.where(hopeful), mode), keep)
+            best = _merged(best, found.best, keep)
+            left = np.setdiff1d(left, hopeful[found.feasible], assume_unique=True)
     return best
 
 

@@ -229,9 +229,42 @@ def in_modes(layouts: Layouts, chosen: Sequence[Mode]) -> Layouts:
     Layouts
         Arrays, at most `len(chosen)` times as long.
     """
-    codes = np.array(chosen, float).reshape(-1, 2)
-    repeated = Layouts(*(np.tile(column, len(codes)) for column in layouts))
-    sharding, recompute = (np.repeat(code, len(layouts.tp)) for code in codes.T)
-    keep = (repeated.dp * repeated.cp > 1) | (sharding == repeated.sharding)
-    moved = repeated._replace(sharding=sharding, recompute=recompute)
-    return moved.where(keep)
+    parts = [in_mode(layouts.where(may_take(layouts, mode)), mode) for mode in chosen]
+    return Layouts(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def may_take(layouts: Layouts, mode: Mode) -> NDArray[np.bool_]:
+    """Which layouts can take a mode.
+
+    Parameters
+    ----------
+    layouts
+        In the first mode.
+    mode
+        Another one; without replicas there is nothing to shard another way.
+
+    Returns
+    -------
+    NDArray[np.bool_]
+        A mask.
+    """
+    return (layouts.dp * layouts.cp > 1) | (layouts.sharding == mode[0])
+
+
+def in_mode(layouts: Layouts, mode: Mode) -> Layouts:
+    """The same layouts in one mode.
+
+    Parameters
+    ----------
+    layouts
+        Any.
+    mode
+        Codes.
+
+    Returns
+    -------
+    Layouts
+        Of the same length.
+    """
+    sharding, recompute = (np.full_like(layouts.tp, code) for code in mode)
+    return layouts._replace(sharding=sharding, recompute=recompute)
