@@ -1,6 +1,7 @@
 """Config files as they are written: read safely, merged over the file they extend, line by line."""
 
 import re
+import stat
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,17 +117,7 @@ def read(path: Path) -> tuple[dict[str, Any], dict[FieldPath, int]]:
 
 def read_text(path: Path) -> str:
     """Read a text file that may have been given by mistake: a folder, a device, a film."""
-    try:
-        if not path.exists():
-            raise _fault(path, "no such file")
-        if not path.is_file():
-            raise _fault(path, "not a file", "a TOML file")
-        with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise _fault(path, f"cannot be read: {error.strerror or error}") from None
-    except ValueError:
-        raise _fault(path, "not a path") from None
+    data = _bytes(path)
     if len(data) > MOST_BYTES:
         raise _fault(path, "larger than 1 MB", "a config file")
     try:
@@ -134,6 +125,22 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise _fault(path, "not UTF-8 text", "a TOML file in UTF-8", line=line) from None
+
+
+def _bytes(path: Path) -> bytes:
+    """First megabyte and one byte of a file; a pipe or a device could be without end."""
+    problem, expected = "no such file", ""
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISREG(mode):
+            with path.open("rb") as file:
+                return file.read(MOST_BYTES + 1)
+        problem, expected = "not a file", "a TOML file"
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:
+        problem = f"cannot be read: {getattr(error, 'strerror', None) or error}"
+    raise _fault(path, problem, expected)
 
 
 def locate(text: str) -> dict[FieldPath, int]:

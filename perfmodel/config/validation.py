@@ -130,13 +130,12 @@ def _fault(found: _Found, table: dict[str, Any]) -> Fault:
         return _unknown(found, table)
     if kind == "missing":
         return Fault(problem="is missing", field=dotted(found.path), expected=_wanted(found))
-    value = shown(_value(table, found.path))
     if isinstance(cause, Problem):
         return _inconsistent(found, cause, table)
     return Fault(
         problem=_problem(found),
         field=dotted(found.path),
-        value=value,
+        value=_quoted(table, found.path),
         expected=expectation(found.annotation),
         nearest=nearest(str(found.error["input"]), choices(found.annotation)),
     )
@@ -148,7 +147,7 @@ def _unknown(found: _Found, table: dict[str, Any]) -> Fault:
     return Fault(
         problem=PROBLEMS["extra_forbidden"],
         field=dotted(found.path),
-        value=shown(_value(table, found.path)),
+        value=_quoted(table, found.path),
         expected="" if close else one_of(fields),
         nearest=close,
     )
@@ -158,11 +157,10 @@ def _inconsistent(found: _Found, cause: Problem, table: dict[str, Any]) -> Fault
     """A problem that our own readers and checks have already put in words."""
     words = [one_of(choices(found.annotation))] if choices(found.annotation) else []
     path = _blamed(found)
-    value = _value(table, path)
     return Fault(
-        problem="is empty" if value == "" else cause.problem,
+        problem="is empty" if found.error["input"] == "" else cause.problem,
         field=dotted(path),
-        value="" if isinstance(value, dict) else shown(value),
+        value=_quoted(table, path),
         expected=" or ".join([cause.expected, *words]),
     )
 
@@ -199,26 +197,28 @@ def _noun(value: Any) -> str:
     """Say what kind of value a file holds."""
     if isinstance(value, (dict, list, tuple)):
         return shown(value)
-    nouns = {str: "a text", bool: "true or false", int: "a number", float: "a number"}
+    nouns = {str: "a text", bool: "a flag", int: "a number", float: "a number"}
     return nouns.get(type(value), "a date or time")
 
 
 def _wanted(found: _Found) -> str:
     """What belongs into a missing field: its type, then its meaning."""
-    what = "a table" if table_of(found.annotation) else expectation(found.annotation)
+    path = dotted(found.path)
+    what = f"a table [{path}]" if table_of(found.annotation) else expectation(found.annotation)
     if is_array(found.annotation):
-        what = f"one or more tables [[{dotted(found.path)}]]"
+        what = f"one or more tables [[{path}]]"
     meaning = found.meaning.partition(" [")[0].rstrip(".")
     return f"{what} ({meaning})" if meaning else what
 
 
-def _value(table: Any, path: FieldPath) -> Any:
+def _quoted(table: Any, path: FieldPath) -> str:
+    """Quote the value that stands at a path, nothing for a table or an array."""
     for part in path:
         try:
             table = table[part]
         except (KeyError, IndexError, TypeError):
-            return None
-    return table
+            return ""
+    return "" if isinstance(table, (dict, list)) else shown(table)
 
 
 def _tuples(value: Any) -> Any:
