@@ -1,12 +1,8 @@
-"""How a job is spread over chips: parallel degrees, group strides, blocks per stage."""
+"""How a job is spread over chips: parallel degrees and modes."""
 
 from typing import NamedTuple
 
-import jax.numpy as jnp
-from jaxtyping import Array, Float
-
 from perfmodel_kernels._typing import Real, Scalar
-from perfmodel_kernels.transformer import Model
 
 DDP, ZERO1, ZERO2, ZERO3 = 0.0, 1.0, 2.0, 3.0
 """Codes of the sharding: nothing, optimiser states, gradients too, weights too."""
@@ -52,50 +48,3 @@ def chips_used(layout: Layout) -> Real:
         Chips; the rest of a partition are spares.
     """
     return layout.tp * layout.cp * layout.pp * layout.dp
-
-
-def tokens_per_chip(layout: Layout, sequence_length: Scalar) -> Real:
-    """Tokens of one micro-batch on the ranks of one tensor group.
-
-    Returns
-    -------
-    Real
-        Tokens. [token]
-    """
-    return layout.micro_batch * sequence_length / layout.cp
-
-
-def stage_blocks(model: Model, layout: Layout) -> Float[Array, "block stage"]:
-    r"""Blocks of each kind on the first, a middle and the last stage.
-
-    A chunk holds :math:`\lceil L/(p v) \rceil` layers; what is missing to a full grid is taken from
-    the ends of the pipeline, where embedding and output need the room. Leading dense layers lie on
-    the first stage. A single stage is described by the last one, which then holds everything.
-
-    Returns
-    -------
-    Float[Array, "block stage"]
-        Dense layers, expert layers, prediction projections, embeddings, outputs.
-    """
-    single = layout.pp < 1.5
-    chunk = jnp.ceil(model.layers / (layout.pp * layout.vpp))
-    full = chunk * layout.vpp
-    missing = layout.pp * full - model.layers
-    at_end = jnp.ceil(missing / 2.0)
-    first = jnp.maximum(full - (missing - at_end), 0.0)
-    last = jnp.where(single, model.layers, jnp.maximum(full - at_end, 0.0))
-    layers = jnp.stack([first, full, last])
-    zero, one = jnp.zeros_like(last), jnp.ones_like(last)
-    ends = jnp.stack([one, zero, jnp.where(single, one, zero)])
-    leading = jnp.minimum(model.leading_dense * ends, layers)
-    experts = (layers - leading) * model.expert_share
-    extra = jnp.stack([zero, zero, model.prediction_layers * one])
-    return jnp.stack(
-        [
-            layers - experts + extra * (1.0 - model.expert_share),
-            experts + extra * model.expert_share,
-            extra,
-            ends,
-            jnp.stack([zero, zero, one]) + extra,
-        ]
-    )

@@ -7,7 +7,8 @@ from jaxtyping import Array, Float
 
 from perfmodel_kernels._typing import Real, Scalar, Stages
 from perfmodel_kernels.layout import ATTENTION, FULL, PARTS, ZERO1, ZERO2, ZERO3, Layout
-from perfmodel_kernels.transformer import Model, Parameters, Share
+from perfmodel_kernels.placement import Placement, one_hot_of_largest, sharded
+from perfmodel_kernels.transformer import Model, Share
 
 LOGIT_BYTES = 6.0
 """Logits in 32 bits for the loss and their gradient in 16. [B]"""
@@ -130,95 +131,15 @@ def layers_in_flight(blocks: Stages, layout: Layout) -> Stages:
     return blocks * jnp.minimum(held, layout.micro_batches)
 
 
-class Held(NamedTuple):
-    """Parameters per stage and the ranks that can share their states."""
-
-    shared: Stages
-    """Outside the routed experts, on one chip before sharding."""
-    routed: Stages
-    """In the routed experts."""
-    shared_ranks: Scalar
-    """Ranks that hold the same shared parameters."""
-    routed_ranks: Scalar
-    """Ranks that hold the same experts."""
-
-
-def held_parameters(
-    parameters: Parameters, blocks: Float[Array, "block stage"], layout: Layout
-) -> Held:
-    """Parameters of each kind of stage on one chip.
-
-    Parameters
-    ----------
-    parameters
-        By kind of block.
-    blocks
-        Blocks per stage; prediction layers reuse the output of the model.
-    layout
-        Degrees.
-
-    Returns
-    -------
-    Held
-        Counts and the ranks that replicate them.
-    """
-    outputs = jnp.minimum(blocks[4:], 1.0)  # the output matrix is held once
-    own = jnp.concatenate([blocks[:4], outputs], axis=0)
-    replicas = layout.cp * layout.dp
-    return Held(
-        shared=(parameters.shared[:, None] * own).sum(0),
-        routed=(parameters.routed[:, None] * own).sum(0),
-        shared_ranks=replicas,
-        routed_ranks=layout.tp * replicas / layout.ep,
-    )
-
-
-def sharded(held: Held, stage: Scalar, sharding: Scalar) -> Stages:
-    """Parameters per stage whose states a chip keeps, from the given stage of sharding on.
-
-    Parameters
-    ----------
-    held
-        Parameters and the ranks that replicate them.
-    stage
-        Sharding code from which on they are split.
-    sharding
-        Sharding code of the layout.
-
-    Returns
-    -------
-    Stages
-        Parameters.
-    """
-    split = sharding > stage - 0.5
-    shared = held.shared / jnp.where(split, held.shared_ranks, 1.0)
-    return shared + held.routed / jnp.where(split, held.routed_ranks, 1.0)
-
-
 def memory_split(
-    model: Model,
-    share: Share,
-    layout: Layout,
-    blocks: Float[Array, "block stage"],
-    held: Held,
-    widths: Widths,
-    reserve: Reserve,
-    fused: Scalar,
+    placement: Placement, widths: Widths, reserve: Reserve, fused: Scalar
 ) -> MemorySplit:
     """Memory of the fullest chip of the pipeline.
 
     Parameters
     ----------
-    model
-        Architecture.
-    share
-        What a chip holds of a micro-batch.
-    layout
-        Degrees, sharding and recompute.
-    blocks
-        Blocks per stage.
-    held
-        Parameters per stage.
+    placement
+        What each chip holds of the model and of a micro-batch.
     widths
         Bytes of stored elements.
     reserve
@@ -231,49 +152,46 @@ def memory_split(
     MemorySplit
         Bytes by use on the fullest stage. [B]
     """
+    model, layout, share, blocks, held = placement
     inputs = widths.product_input
     kept = layer_activation_bytes(model, share, layout.recompute, fused, inputs)
     working = layer_activation_bytes(model, share, 0.0, fused, inputs)
     flight = layers_in_flight(blocks[0] * kept[0] + blocks[1] * kept[1], layout)
     again = jnp.where(layout.recompute > PARTS - 0.5, working.max() - kept.max(), 0.0)
-    activations = flight + jnp.maximum(again, 0.0)
-    logits = share.tokens * model.vocabulary / share.tp * LOGIT_BYTES * blocks[4]
-    layer = jnp.maximum(held.shared, held.routed) / jnp.maximum(blocks[0] + blocks[1], 1.0)
-    gathered = jnp.where(layout.sharding > ZERO3 - 0.5, 2.0 * widths.weight * layer, 0.0)
-    dispatch = 4.0 * share.tokens / share.tp * model.hidden * model.top_k * model.imbalance
-    several = jnp.where(layout.tp > 1.5, 4.0 * share.tokens * model.hidden, 0.0)
-    ones = jnp.ones_like(flight)
-    buffers = gathered + (2.0 * reserve.bucket + several) * ones
-    buffers = buffers + jnp.where(model.experts > 0.5, dispatch, 0.0)
     parts = (
         widths.weight * sharded(held, ZERO3, layout.sharding),
         widths.gradient * sharded(held, ZERO2, layout.sharding),
         widths.optimizer * sharded(held, ZERO1, layout.sharding),
-        activations,
-        logits,
-        buffers,
-        reserve.framework * ones,
+        flight + jnp.maximum(again, 0.0),
+        share.tokens * model.vocabulary / share.tp * LOGIT_BYTES * blocks[4],
+        buffer_bytes(placement, widths.weight, reserve.bucket),
+        reserve.framework * jnp.ones_like(flight),
     )
     fullest = one_hot_of_largest(jnp.stack(parts).sum(0), layout.pp)
     return MemorySplit(*((part * fullest).sum() for part in parts))
 
 
-def one_hot_of_largest(total: Stages, stages: Scalar) -> Stages:
-    """Marks the kind of stage with the largest value among those that the pipeline has.
+def buffer_bytes(placement: Placement, weight: Scalar, bucket: Scalar) -> Stages:
+    """Room for what is on its way: buckets, gathered layers, gathered hidden states, tokens.
 
     Parameters
     ----------
-    total
-        One value per kind of stage.
-    stages
-        Stages in a row.
+    placement
+        What each chip holds.
+    weight
+        Width of a weight. [B]
+    bucket
+        Bucket of the gradient reduction, two of them. [B]
 
     Returns
     -------
     Stages
-        Weights that add up to one.
+        Bytes. [B]
     """
-    present = jnp.stack([stages > 1.5, stages > 2.5, stages > 0.5])
-    shown = jnp.where(present, total, 0.0)
-    largest = jnp.where(shown >= shown.max(), jnp.ones_like(shown), jnp.zeros_like(shown))
-    return largest / largest.sum()
+    model, layout, share, blocks, held = placement
+    layer = jnp.maximum(held.shared, held.routed) / jnp.maximum(blocks[0] + blocks[1], 1.0)
+    gathered = jnp.where(layout.sharding > ZERO3 - 0.5, 2.0 * weight * layer, 0.0)
+    several = jnp.where(layout.tp > 1.5, 4.0 * share.tokens * model.hidden, 0.0)
+    dispatch = 4.0 * share.tokens / share.tp * model.hidden * model.top_k * model.imbalance
+    routed = jnp.where(model.experts > 0.5, dispatch, 0.0)
+    return gathered + (2.0 * bucket + several + routed) * jnp.ones_like(layer)

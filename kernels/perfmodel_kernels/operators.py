@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from perfmodel_kernels._typing import Blocks, Elementwise, Gemms, Passes, Phases, Real, Scalar
+from perfmodel_kernels.placement import Placement, mean_over_stages
 from perfmodel_kernels.power import (
     ChipPower,
     Work,
@@ -178,12 +179,7 @@ def _memory_bound(
 
 
 def block_times(
-    model: Model,
-    share: Share,
-    chip: ChipRates,
-    kernels: KernelSet,
-    power: ChipPower,
-    mean_blocks: Blocks,
+    placement: Placement, chip: ChipRates, kernels: KernelSet, power: ChipPower
 ) -> BlockTimes:
     r"""Operators of one micro-batch on one chip, at the clocks that the power cap allows.
 
@@ -194,24 +190,22 @@ def block_times(
 
     Parameters
     ----------
-    model
-        Architecture.
-    share
-        What the chip holds of a micro-batch.
+    placement
+        What the chip holds of the model and of a micro-batch.
     chip
         Rates and energies.
     kernels
         How the software writes its kernels.
     power
         Electrical side of the chip.
-    mean_blocks
-        Blocks per chip, averaged over the pipeline.
 
     Returns
     -------
     BlockTimes
         Times by block, clocks, energy and FLOP of the mean chip.
     """
+    model, share = placement.model, placement.share
+    mean_blocks = mean_over_stages(placement)
     gemm = _gemms(model, share, chip, kernels)
     traffic, launches = _memory_bound(model, share, gemm, kernels)
     weight = contract(GEMM_BLOCKS, mean_blocks)[:, None]

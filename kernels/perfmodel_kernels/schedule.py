@@ -5,6 +5,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from perfmodel_kernels._typing import Real, Scalar, Stages
+from perfmodel_kernels.placement import stage_counts
 
 
 class Pipeline(NamedTuple):
@@ -16,23 +17,6 @@ class Pipeline(NamedTuple):
     """Model chunks per stage: 1 is 1F1B, more is interleaved."""
     micro_batches: Scalar
     """Micro-batches of one step and replica."""
-
-
-def stage_counts(stages: Scalar) -> Stages:
-    """How many stages are a first, a middle and a last one; a single stage counts as the last.
-
-    Parameters
-    ----------
-    stages
-        Stages in a row.
-
-    Returns
-    -------
-    Stages
-        Counts that add up to the stages.
-    """
-    first = jnp.where(stages > 1.0, 1.0, 0.0)
-    return jnp.stack([first, jnp.maximum(stages - 2.0, 0.0), jnp.ones_like(first)])
 
 
 def bubble_time(period: Stages, pipeline: Pipeline) -> Real:

@@ -350,7 +350,7 @@ def elementwise_bytes(model: Model, share: Share) -> tuple[Elementwise, Elementw
     )
 
 
-class Parameters(NamedTuple):
+class ParameterCounts(NamedTuple):
     """Parameters that one chip holds, before data-parallel sharding."""
 
     shared: Blocks
@@ -359,7 +359,7 @@ class Parameters(NamedTuple):
     """Per block, in the routed experts."""
 
 
-def block_parameters(model: Model, tp: Scalar, ep: Scalar) -> Parameters:
+def block_parameters(model: Model, tp: Scalar, ep: Scalar) -> ParameterCounts:
     """Parameters of each kind of block on one chip.
 
     Parameters
@@ -374,7 +374,7 @@ def block_parameters(model: Model, tp: Scalar, ep: Scalar) -> Parameters:
     Returns
     -------
 
-    Parameters
+    ParameterCounts
     ----------
         Counts by kind of block.
     """
@@ -384,7 +384,7 @@ def block_parameters(model: Model, tp: Scalar, ep: Scalar) -> Parameters:
     dense = jnp.where(IS_EXPERT, 0.0, elements / split)
     routed = jnp.where(IS_EXPERT, elements * model.experts / ep, 0.0)
     shared = contract(GEMM_BLOCKS.T, dense)
-    return Parameters(
+    return ParameterCounts(
         shared=shared + _vector_parameters(model, tp),
         routed=contract(GEMM_BLOCKS.T, routed),
     )

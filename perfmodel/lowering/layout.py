@@ -1,5 +1,7 @@
 """Layout config to numbers and back, and the words for its codes."""
 
+import math
+
 import numpy as np
 
 from perfmodel.config.schema.workload import Layout as LayoutConfig
@@ -46,8 +48,7 @@ def lower_layout(layout: LayoutConfig, chips: int, batch: int) -> Layout:
         Numbers; micro-batches round the batch to what divides over the replicas.
     """
     group = layout.tp * layout.cp * layout.pp
-    widest = max(1, min(chips // group, batch // layout.micro_batch))
-    replicas = widest if layout.dp == "fill" else layout.dp
+    replicas, count = _replicas(layout, max(1, chips // group), batch)
     return Layout(
         tp=np.float64(layout.tp),
         cp=np.float64(layout.cp),
@@ -56,11 +57,21 @@ def lower_layout(layout: LayoutConfig, chips: int, batch: int) -> Layout:
         ep=np.float64(layout.ep),
         dp=np.float64(replicas),
         micro_batch=np.float64(layout.micro_batch),
-        micro_batches=np.float64(max(1, round(batch / (replicas * layout.micro_batch)))),
+        micro_batches=np.float64(count),
         sequence_parallel=np.float64(layout.sequence_parallel),
         sharding=np.float64(SHARDING[layout.sharding]),
         recompute=np.float64(RECOMPUTE[layout.recompute]),
     )
+
+
+def _replicas(layout: LayoutConfig, most: int, batch: int) -> tuple[int, int]:
+    """Replicas and micro-batches; interleaving takes these in multiples of the stages."""
+    per_sequence = batch / layout.micro_batch
+    if layout.dp != "fill":
+        return layout.dp, max(1, round(per_sequence / layout.dp))
+    unit = layout.pp if layout.vpp > 1 else 1
+    count = max(1, math.ceil(per_sequence / min(most, per_sequence) / unit)) * unit
+    return max(1, min(most, int(per_sequence // count))), count
 
 
 def describe(layout: Layout) -> str:

@@ -2,10 +2,11 @@
 
 from perfmodel.config.schema.stack import Stack as StackConfig
 from perfmodel.lowering.precision import Format
+from perfmodel_kernels.exposure import Overlap
 from perfmodel_kernels.memory import Reserve
 from perfmodel_kernels.operators import KernelSet
 from perfmodel_kernels.schedule import Spread
-from perfmodel_kernels.step import Overlap, Stack
+from perfmodel_kernels.step import Stack
 
 
 def lower_stack(stack: StackConfig, number_format: Format) -> Stack:

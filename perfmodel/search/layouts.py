@@ -126,11 +126,30 @@ def _pipelines(job: Job, axes: Axes) -> tuple[Column, Column]:
     pairs = []
     for stages in range(1, min(axes.pp, job.layers) + 1):
         for chunks in range(1, axes.vpp + 1) if stages > 1 else (1,):
-            places = stages * chunks * -(-job.layers // (stages * chunks))
-            if places - job.layers <= axes.idle_layers * job.layers:
+            if 0 <= empty_places(job.layers, stages, chunks) <= axes.idle_layers * job.layers:
                 pairs.append((stages, chunks))
     table = np.array(pairs, float).reshape(-1, 2)
     return table[:, 0], table[:, 1]
+
+
+def empty_places(layers: int, stages: int, chunks: int) -> int:
+    """Places that stay empty when layers fill a grid of stages and chunks.
+
+    Parameters
+    ----------
+    layers
+        Layers of the model.
+    stages, chunks
+        The grid.
+
+    Returns
+    -------
+    int
+        Places; -1 where the first and the last stage, which hold fewer layers, cannot lack as many.
+    """
+    depth = -(-layers // (stages * chunks)) * chunks
+    empty = stages * depth - layers
+    return empty if stages == 1 or -(-empty // 2) < depth else -1
 
 
 def _tensor(job: Job, axes: Axes) -> Column:

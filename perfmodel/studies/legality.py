@@ -3,6 +3,7 @@
 from perfmodel.config.faults import Fault, refuse
 from perfmodel.config.schema.scenario import Scenario
 from perfmodel.config.schema.workload import Layout
+from perfmodel.search.layouts import empty_places
 
 
 def check_layout(scenario: Scenario) -> None:
@@ -41,6 +42,9 @@ def _model_faults(scenario: Scenario, layout: Layout) -> list[Fault]:
     if layout.pp * layout.vpp > model.layers:
         text = f"times vpp = {layout.vpp} is more than the {model.layers} layers of {model.name}"
         found.append(_fault(layout, "pp", text, f"at most {model.layers // layout.vpp}"))
+    elif empty_places(model.layers, layout.pp, layout.vpp) < 0:
+        text = f"and vpp = {layout.vpp} would leave a whole stage without layers"
+        found.append(_fault(layout, "pp", text, f"a grid that {model.layers} layers fill"))
     if layout.vpp > 1 and layout.pp == 1:
         found.append(_fault(layout, "vpp", "needs more than one pipeline stage", "1, or pp > 1"))
     experts = model.experts.count if model.experts else 1
@@ -48,6 +52,11 @@ def _model_faults(scenario: Scenario, layout: Layout) -> list[Fault]:
         text = f"does not divide the {experts} experts of {model.name}"
         found.append(_fault(layout, "ep", text, f"a divisor of {experts}"))
     return found
+
+
+def _micro_batches(scenario: Scenario, replicas: int) -> int:
+    layout = scenario.layout or Layout()
+    return max(1, round(scenario.workload.batch.sequences / (replicas * layout.micro_batch)))
 
 
 def _size_faults(scenario: Scenario, layout: Layout) -> list[Fault]:
@@ -66,6 +75,12 @@ def _size_faults(scenario: Scenario, layout: Layout) -> list[Fault]:
     if layout.tp * layout.cp * layout.dp % layout.ep:
         text = f"does not divide tp x cp x dp = {layout.tp * layout.cp * layout.dp:,}"
         found.append(_fault(layout, "ep", text, "a divisor of it"))
+    if layout.vpp > 1 and _micro_batches(scenario, layout.dp) % layout.pp:
+        text = (
+            f"interleaves micro-batches in multiples of pp = {layout.pp}, dp = {layout.dp} leaves "
+        )
+        text += f"{_micro_batches(scenario, layout.dp)} of them"
+        found.append(_fault(layout, "vpp", text, "vpp = 1, or other replicas"))
     per_replica = batch.sequences / (layout.dp * layout.micro_batch)
     moved = max(1, round(per_replica)) / per_replica - 1.0
     if abs(moved) > batch.tolerance:

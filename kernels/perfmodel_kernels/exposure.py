@@ -1,0 +1,209 @@
+"""What communication adds to a step: how much hides behind computation, how much stays exposed."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from perfmodel_kernels._typing import Blocks, Real, Scalar
+from perfmodel_kernels.layout import ATTENTION, FULL, PARTS, ZERO1, ZERO2, ZERO3, Layout
+from perfmodel_kernels.operators import BlockTimes
+from perfmodel_kernels.placement import Placement
+from perfmodel_kernels.traffic import (
+    CONTEXT,
+    EXPERT_GRADIENT,
+    EXPERT_WEIGHT,
+    GRADIENT,
+    TENSOR,
+    WEIGHT,
+    StepTraffic,
+)
+from perfmodel_kernels.transformer import HAS_EXPERTS, IS_LAYER, Model
+
+TENSOR_CALLS = np.array([4, 2, 0, 1, 1])
+"""Gathers and scatters of the hidden state per block in a forward pass, shared experts apart."""
+
+RECOMPUTE = 3
+"""Row of the kind axis that holds what is computed again."""
+
+
+class Overlap(NamedTuple):
+    """Share of a communication that can hide behind computation."""
+
+    tensor: Scalar
+    context: Scalar
+    expert: Scalar
+    pipeline: Scalar
+    data: Scalar
+    slowdown: Scalar
+    """Compute rate that a running collective takes."""
+
+
+class PassTimes(NamedTuple):
+    """Time of one micro-batch by kind and block, exposed communication included."""
+
+    forward: Float[Array, "kind block"]
+    """Matrix, attention, memory-bound, recompute, tensor, context, expert. [s]"""
+    backward: Float[Array, "kind block"]
+    """The same kinds. [s]"""
+
+
+def tensor_calls(model: Model) -> Blocks:
+    """Gathers and scatters of the hidden state in one forward pass, by kind of block.
+
+    Attention and feed-forward begin with a gather and end with a scatter; routed experts need
+    none, shared ones do; embedding and output have one.
+
+    Parameters
+    ----------
+    model
+        Architecture.
+
+    Returns
+    -------
+    Blocks
+        Calls.
+    """
+    has_shared = jnp.where(HAS_EXPERTS, jnp.minimum(model.shared_ffn, 1.0), 0.0)
+    return jnp.asarray(TENSOR_CALLS, has_shared.dtype) + 2.0 * has_shared
+
+
+def _hide(communication: Blocks, share: Scalar, behind: Blocks, slowdown: Scalar) -> Blocks:
+    """What a communication adds to the time when it may hide behind a computation."""
+    hidden = jnp.minimum(share * communication, behind)
+    return communication - hidden * (1.0 - slowdown)
+
+
+class _Pass(NamedTuple):
+    """One pass of a micro-batch by kind of block: computation, then what it waits for."""
+
+    matrix: Blocks
+    attention: Blocks
+    elementwise: Blocks
+    tensor: Blocks
+    context: Blocks
+    expert: Blocks
+
+    def exposed(self, overlap: Overlap) -> "_Pass":
+        """The same with communication behind computation, as far as it can hide."""
+        compute, slowdown = self.matrix + self.attention, overlap.slowdown
+        return self._replace(
+            tensor=_hide(self.tensor, overlap.tensor, self.matrix, slowdown),
+            context=_hide(self.context, overlap.context, self.attention, slowdown),
+            expert=_hide(self.expert, overlap.expert, compute, slowdown),
+        )
+
+
+def pass_times(
+    placement: Placement, times: BlockTimes, traffic: StepTraffic, overlap: Overlap, fused: Scalar
+) -> PassTimes:
+    """Time of one micro-batch by kind and block, exposed communication included.
+
+    Parameters
+    ----------
+    placement
+        What each chip holds.
+    times
+        Operators by block.
+    traffic
+        Collectives, each once.
+    overlap
+        How much of a communication hides.
+    fused
+        1 where attention is one kernel, else 0.
+
+    Returns
+    -------
+    PassTimes
+        Forward and backward times. [s]
+    """
+    tensor = tensor_calls(placement.model) * traffic.gathers[TENSOR]
+    context = jnp.where(IS_LAYER, traffic.gathers[CONTEXT], 0.0)
+    ahead = _Pass(
+        times.matrix_forward,
+        times.attention_forward,
+        times.elementwise_forward,
+        tensor,
+        context,
+        jnp.where(HAS_EXPERTS, traffic.dispatch + traffic.combine, 0.0),
+    ).exposed(overlap)
+    behind = _Pass(
+        times.matrix_backward,
+        times.attention_backward,
+        times.elementwise_backward,
+        tensor,
+        2.0 * context,
+        jnp.where(HAS_EXPERTS, 2.0 * traffic.combine, 0.0),  # gradients: 16 bits both ways
+    ).exposed(overlap)
+    again = _recomputed(placement.layout.recompute, ahead, fused)
+    return PassTimes(
+        forward=jnp.stack([*ahead[:3], jnp.zeros_like(again), *ahead[3:]]),
+        backward=jnp.stack([*behind[:3], again, *behind[3:]]),
+    )
+
+
+def _recomputed(mode: Scalar, ahead: _Pass, fused: Scalar) -> Blocks:
+    """Time that the backward pass spends on computing a forward pass again."""
+    attention = jnp.where(mode > ATTENTION - 0.5, ahead.attention, 0.0)
+    parts = ahead.elementwise + (1.0 - fused) * ahead.attention
+    partly = jnp.where(mode > PARTS - 0.5, parts, attention)
+    again = jnp.where(mode > FULL - 0.5, jnp.stack(ahead).sum(0), partly)
+    return jnp.where(IS_LAYER, again, 0.0)
+
+
+class Window(NamedTuple):
+    """What a collective of the data-parallel ranks can hide behind."""
+
+    forward: Scalar
+    """Forward time of one micro-batch on the slowest stage. [s]"""
+    backward: Scalar
+    """Backward time of it. [s]"""
+    layers: Scalar
+    """Layers of that stage."""
+    bucket_share: Scalar
+    """One bucket over all gradients."""
+
+
+def data_exposure(layout: Layout, traffic: StepTraffic, window: Window, overlap: Overlap) -> Real:
+    r"""Time that gradient and weight collectives add to a step.
+
+    Replicas reduce gradients once per step (DDP, ZeRO-1) or per micro-batch (ZeRO-2, ZeRO-3) behind
+    the backward pass, and gather weights once (ZeRO-1, ZeRO-2) or twice per micro-batch (ZeRO-3)
+    behind the passes that need them. One bucket, or one layer with ZeRO-3, stays exposed:
+
+    .. math:: t = \max(t_c - \omega w,\; t_c\, \beta) + \sigma \min(\omega w, t_c)
+
+    Parameters
+    ----------
+    layout
+        Sharding and micro-batches.
+    traffic
+        Times of the collectives.
+    window
+        Computation to hide behind, and what can't.
+    overlap
+        Share that hides, and what it costs.
+
+    Returns
+    -------
+    Real
+        Exposed time. [s]
+    """
+    count = layout.micro_batches
+    zero2, zero3 = layout.sharding > ZERO2 - 0.5, layout.sharding > ZERO3 - 0.5
+    ddp = layout.sharding < ZERO1 - 0.5
+    reduce = traffic.gathers[GRADIENT] + traffic.gathers[EXPERT_GRADIENT]
+    gather = traffic.gathers[WEIGHT] + traffic.gathers[EXPERT_WEIGHT]
+    last = jnp.where(zero3, 1.0 / jnp.maximum(window.layers, 1.0), window.bucket_share)
+
+    def exposed(time: Real, behind: Real) -> Real:
+        covered = jnp.minimum(overlap.data * behind, time)
+        return jnp.maximum(time - covered, time * last) + overlap.slowdown * covered
+
+    back = reduce * jnp.where(ddp, 2.0, 1.0) + jnp.where(zero3, gather, 0.0)
+    back_times = jnp.where(zero2, count, 1.0)
+    ahead_times = jnp.where(zero3, count, jnp.where(ddp, 0.0, 1.0))
+    return back_times * exposed(back, window.backward) + ahead_times * exposed(
+        gather, window.forward
+    )
