@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from perfmodel.engine.devices import Device, device_line, open_devices
+from perfmodel.results.atomic import check_folder
 from perfmodel.results.canonical import csv_text, json_text
 from perfmodel.results.parquet import write
 from perfmodel.results.provenance import Provenance, installed_versions
@@ -42,6 +43,7 @@ def deliver(question: Question, answer: Answer) -> int:
     int
         Exit status: 1 when a condition does not hold.
     """
+    check_folder(answer.out)
     sys.stderr.write(device_line(open_devices(answer.device), answer.device))
     caption = f"perfmodel compare: {question.subject} against {question.base}"
     with press() as second:

@@ -5,6 +5,8 @@ import platform
 from pathlib import Path
 from typing import Literal
 
+from perfmodel.config.faults import Fault, Faults
+
 Device = Literal["auto", "cpu", "gpu", "tpu"]
 
 NO_CACHE = "PERFMODEL_NO_COMPILE_CACHE"
@@ -26,7 +28,7 @@ def open_devices(device: Device = "auto") -> tuple:
 
     Raises
     ------
-    ValueError
+    Faults
         When there is no device of that kind.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -40,9 +42,10 @@ def open_devices(device: Device = "auto") -> tuple:
     try:
         return tuple(jax.local_devices())
     except RuntimeError as fault:
-        raise ValueError(
-            f"--device {device}: jax finds no such device here; "
-            "`perfmodel devices` lists what it sees, and the extra `cuda` or `tpu` brings drivers"
+        problem = f"jax finds no {device} here; `perfmodel devices` lists what it sees"
+        expected = "auto or cpu, or the extra `cuda` or `tpu` installed"
+        raise Faults(
+            [Fault(field="--device", value=device, problem=problem, expected=expected)]
         ) from fault
 
 

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from perfmodel.config.faults import Fault, Faults
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
@@ -20,7 +22,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
 
     Raises
     ------
-    ValueError
+    Faults
         The folder cannot be written, the disk is full, or the name belongs to a folder.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
@@ -33,9 +35,29 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         partial.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        raise ValueError(f"{path}: cannot be written: {_reason(error)}") from error
+        raise Faults(
+            [Fault(file=str(path), problem=f"cannot be written: {_reason(error)}")]
+        ) from error
     finally:
         _discard(partial)
+
+
+def check_folder(folder: Path) -> None:
+    """Make sure, before anything is computed, that files can be written to a folder.
+
+    Parameters
+    ----------
+    folder
+        Made when missing.
+
+    Raises
+    ------
+    Faults
+        The folder cannot be made or written.
+    """
+    with whole_file(folder / ".writable"):
+        pass
+    _discard(folder / ".writable")
 
 
 def _sync_folder(folder: Path) -> None:

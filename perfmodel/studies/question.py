@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from perfmodel.config.faults import Fault, attempt, refuse
 from perfmodel.config.library import Library
 from perfmodel.studies.compare import Case, Question
 
@@ -53,14 +54,28 @@ def ask(asked: Asked, library: Library) -> Question:
     Question
         Scenarios, workload by workload.
     """
-    sites = list(dict.fromkeys((*asked.sites, *([asked.subject] if asked.subject else ()))))
-    unnamed = [] if asked.base in sites else [asked.base]
-    cases = [
-        Case(site, workload, library.scenario(site, workload, overrides=overrides))
-        for workload in dict.fromkeys(asked.workloads)
-        for site, overrides in (
-            *((site, asked.overrides) for site in sites),
-            *((site, ()) for site in unnamed),
+    named = dict.fromkeys((*asked.sites, *([asked.subject] if asked.subject else ())))
+    overrides = dict.fromkeys(named, asked.overrides)
+    overrides.setdefault(asked.base, ())
+    workloads = list(dict.fromkeys(asked.workloads))
+    _check_names(library, list(overrides), workloads)
+    found: list[Fault] = []
+    resolved = {
+        (site, workload): attempt(
+            found, library.scenario, site, workload, overrides=overrides[site]
         )
-    ]
-    return Question(cases, asked.subject or sites[0], asked.base)
+        for workload in workloads
+        for site in overrides
+    }
+    refuse(found)
+    cases = [Case(*names, scenario) for names, scenario in resolved.items() if scenario]
+    return Question(cases, asked.subject or next(iter(named)), asked.base)
+
+
+def _check_names(library: Library, sites: Sequence[str], workloads: Sequence[str]) -> None:
+    """Refuses unknown names, all of them at once, before anything is resolved."""
+    found: list[Fault] = []
+    for kind, names in (("sites", sites), ("workloads", workloads)):
+        for name in names:
+            attempt(found, library.load, kind, name)
+    refuse(found)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
+from perfmodel.config.faults import Fault, refuse, shown
 from perfmodel.results.columns import COLUMNS
 from perfmodel.studies.best_layout import Row
 
@@ -44,24 +45,31 @@ def parse_requirements(texts: Iterable[str]) -> list[Requirement]:
 
     Raises
     ------
-    ValueError
+    Faults
         Names every text that is not a condition.
     """
     known = {column.key for column in COLUMNS.values()} | {"chips", "ratio"}
-    found, faults = [], []
+    found: list[Requirement] = []
+    faults: list[Fault] = []
     for text in texts:
         match = _FORM.fullmatch(text)
         if match is None or not _is_number(match[3]):
-            faults.append(f"--require {text!r}: expected COLUMN>=NUMBER, for example mfu>=0.4")
+            expected = "COLUMN>=NUMBER, for example mfu>=0.4"
+            faults.append(_fault(text, "is not a condition", expected))
         elif match[1] not in known:
             near = get_close_matches(match[1], known, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            faults.append(f"--require {text!r}: no column is called {match[1]!r}{hint}")
+            faults.append(_fault(text, f'no column is called "{match[1]}"', "", *near))
         else:
             found.append(Requirement(text, match[1], _COMPARISONS[match[2]], float(match[3])))
-    if faults:
-        raise ValueError("\n".join(faults))
+    refuse(faults)
     return found
+
+
+def _fault(text: str, problem: str, expected: str, nearest: str = "") -> Fault:
+    value = shown(text)
+    return Fault(
+        field="--require", value=value, problem=problem, expected=expected, nearest=nearest
+    )
 
 
 def _is_number(text: str) -> bool:

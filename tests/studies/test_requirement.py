@@ -27,7 +27,7 @@ def test_a_missing_number_meets_no_condition() -> None:
         ("mfu", "expected COLUMN>=NUMBER"),
         ("mfu>=1.2.3", "expected COLUMN>=NUMBER"),
         ("mfu>=__import__('os')", "expected COLUMN>=NUMBER"),
-        ("mfo>=0.4", "did you mean 'mfu'?"),
+        ("mfo>=0.4", 'did you mean "mfu"?'),
     ],
 )
 def test_a_text_that_is_no_condition_is_refused(text: str, said: str) -> None:
