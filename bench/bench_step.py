@@ -1,24 +1,52 @@
-"""One full evaluation, and a batch of them, in units of the probe."""
+"""Full evaluations in units of the probe, and what the compiler makes of the program."""
 
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
+from bench.counters import compilations, temporary_bytes
 from perfmodel.config.library import Library
-from perfmodel.engine.run import BATCH, search
+from perfmodel.config.schema.scenario import Scenario
+from perfmodel.engine.run import BATCH, compiled_search, search
 from perfmodel.lowering.site import lower_site
 from perfmodel.search.layouts import Axes, Layouts, enumerate_degrees
-from perfmodel.studies.best_layout import job
+from perfmodel.studies.best_layout import best_row, job
 
 
 @pytest.fixture(scope="module")
-def scenario() -> object:
+def scenario() -> Scenario:
     return Library().scenario("ai-factory", "llama3-405b")
 
 
-def test_evaluate_sixteen_batches_in_full(ratio_of: Callable[..., float], scenario) -> None:
+@pytest.fixture(scope="module")
+def layouts(scenario: Scenario) -> Layouts:
+    found = enumerate_degrees(job(scenario, 25_000, 2048), Axes())
+    return Layouts(*(np.resize(column, 16 * BATCH) for column in found))
+
+
+def test_one_program_serves_every_site_and_job(
+    benchmark: object, gate: Callable[[str, str, float], None], scenario: Scenario
+) -> None:
+    others = [("gigafactory", "moe-10t"), ("lumi", "deepseek-v3"), ("jupiter", "gpt3-175b")]
+    best_row(scenario)
+    with compilations() as counted:
+        for names in others:
+            best_row(Library().scenario(*names))
+    benchmark.pedantic(lambda: None, rounds=1)  # type: ignore[attr-defined]
+    gate("search_more_sites", "compilations", counted.count)
+
+
+def test_evaluate_sixteen_batches_in_full(
+    ratio_of: Callable[..., float], scenario: Scenario, layouts: Layouts
+) -> None:
     params = lower_site(scenario)
-    layouts = enumerate_degrees(job(scenario, 25_000, 2048), Axes())
-    some = Layouts(*(np.resize(column, 16 * BATCH) for column in layouts))
-    ratio_of(lambda: search(params, some).score, "evaluate_16_batches", rounds=10)
+    ratio_of(lambda: search(params, layouts).score, "evaluate_16_batches", rounds=10)
+
+
+def test_one_batch_stays_in_the_cache(
+    benchmark: object, gate: Callable[[str, str, float], None], scenario: Scenario, layouts: Layouts
+) -> None:
+    program = compiled_search(lower_site(scenario), layouts)
+    benchmark.pedantic(lambda: None, rounds=1)  # type: ignore[attr-defined]
+    gate("evaluate_16_batches", "temporary_bytes", temporary_bytes(program))

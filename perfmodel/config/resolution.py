@@ -77,7 +77,13 @@ def machine(library: "Library", site: str, overrides: Overrides, partition: int)
     """Resolve one partition of a site."""
     asked = _request(library, overrides)
     refuse(_stranger(one.override) for one in asked.settings if one.noun not in MACHINE)
-    return _machine(asked, _draft(asked, "site", site), partition)
+    place = _draft(asked, "site", site)
+    count = len(place.config.partition)
+    if not 0 <= partition < count:
+        expected = f"0 to {count - 1}"
+        fault = Fault(problem="no such partition", expected=expected, value=str(partition))
+        raise Faults([fault.at(*place.place(("partition",)))])
+    return _machine(asked, place, partition)
 
 
 def scenario(

@@ -125,6 +125,25 @@ def search_scored(
     return Scored(run.best(state), scores[: run.points], marks[: run.points])
 
 
+def compiled_search(
+    params: SiteParams, layouts: Layouts, keep: int = KEEP, score: Score = throughput
+) -> jax.stages.Compiled:
+    """The program that a search runs, for its cost and its memory.
+
+    Parameters
+    ----------
+    params, layouts, keep, score
+        As in :func:`search`.
+
+    Returns
+    -------
+    jax.stages.Compiled
+        Compiled for the local devices.
+    """
+    run = _Run(params, layouts, keep, score)
+    return run.program.call.lower(*run.operands(run.program.empty, 0)).compile()
+
+
 class _Run:
     """One pass of a compiled program over a list of layouts."""
 
@@ -138,10 +157,14 @@ class _Run:
 
     def advance(self, state: Any, start: int) -> Any:
         """Evaluates one chunk; the result stays on the devices."""
+        return self.program.call(*self.operands(state, start))
+
+    def operands(self, state: Any, start: int) -> tuple:
+        """What the program takes for one chunk."""
         program = self.program
         part = self.layouts.where(slice(start, start + program.chunk))
         placed = jax.device_put(_dealt(part, program.chunk), program.sharding)
-        return program.call(self.flat, placed, np.int32(start), np.int32(self.points), state)
+        return self.flat, placed, np.int32(start), np.int32(self.points), state
 
     def best(self, state: Any) -> Best:
         """Fetches what a search kept."""
@@ -180,7 +203,7 @@ def _structure(kind: type) -> Any:
 
 
 class _Program(NamedTuple):
-    call: Callable
+    call: Any
     empty: Any
     chunk: int
     sharding: NamedSharding
