@@ -1,46 +1,24 @@
-"""Shape checks of the kernels, and the compiled evaluation that many tests share."""
+"""The compiled evaluation and its gradients, which many tests share."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import numpy as np
 import pytest
-from jaxtyping import install_import_hook
 
-CHECKED = (
-    "layout", "memory", "operators", "power", "schedule", "site", "step", "topology",
-    "traffic", "transformer",
-)  # fmt: skip
-"""Kernels whose annotated shapes hold; test_annotations.py says what keeps the others out."""
-
-with install_import_hook([f"perfmodel_kernels.{name}" for name in CHECKED], "beartype.beartype"):
-    from perfmodel_kernels.layout import Layout
-    from perfmodel_kernels.site import Evaluation, SiteParams, evaluate
-    from tests.kernels.compiling import compiled
-    from tests.kernels.examples import as_arrays
-    from tests.kernels.sensitivity import Sensitivities, sensitivities
-
-
-def implicit_promotion() -> AbstractContextManager:
-    """Lets stage_blocks multiply a truth value by a number; see test_annotations.py."""
-    return jax.numpy_dtype_promotion("standard")
-
-
-@pytest.fixture(scope="module")
-def promoting() -> Iterator[None]:
-    """Implicit promotion for a whole file of tests."""
-    with implicit_promotion():
-        yield
+from perfmodel_kernels.layout import Layout
+from perfmodel_kernels.site import Evaluation, SiteParams, evaluate
+from tests.kernels.compiling import compiled
+from tests.kernels.examples import as_arrays
+from tests.kernels.sensitivity import Sensitivities, sensitivities
 
 
 def _in_double(function: Callable) -> Callable:
     program = compiled(function)
 
-    def call(params: SiteParams, layout: Layout):
-        with implicit_promotion():
-            result = program(as_arrays(params), as_arrays(layout))
-        return jax.tree.map(np.asarray, result)
+    def call(params: SiteParams, layout: Layout) -> Any:
+        return jax.tree.map(np.asarray, program(as_arrays(params), as_arrays(layout)))
 
     return call
 
@@ -48,8 +26,8 @@ def _in_double(function: Callable) -> Callable:
 def _in_single(function: Callable) -> Callable:
     program = compiled(function)
 
-    def call(params: SiteParams, layout: Layout):
-        with implicit_promotion(), jax.enable_x64(False):
+    def call(params: SiteParams, layout: Layout) -> Any:
+        with jax.enable_x64(False):
             result = program(as_arrays(params, np.float32), as_arrays(layout, np.float32))
         return jax.tree.map(np.asarray, result)
 
