@@ -360,7 +360,7 @@ class ParameterCounts(NamedTuple):
 
 
 def block_parameters(model: Model, tp: Scalar, ep: Scalar) -> ParameterCounts:
-    """Parameters of each kind of block on one chip.
+    """Counts the parameters that one chip holds, by kind of block.
 
     Parameters
     ----------
@@ -373,9 +373,7 @@ def block_parameters(model: Model, tp: Scalar, ep: Scalar) -> ParameterCounts:
 
     Returns
     -------
-
     ParameterCounts
-    ----------
         Counts by kind of block.
     """
     n, k = gemm_widths(model)

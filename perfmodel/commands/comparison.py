@@ -10,9 +10,22 @@ from perfmodel.results.atomic import check_folder
 from perfmodel.results.canonical import csv_text, json_text
 from perfmodel.results.parquet import write
 from perfmodel.results.provenance import Provenance, installed_versions
-from perfmodel.studies.compare import Comparison, Question, compare, steps
+from perfmodel.studies.best_layout import Row
+from perfmodel.studies.compare import (
+    Comparison,
+    Question,
+    compare_sites,
+    conclude_from,
+    steps,
+)
 from perfmodel.studies.requirement import Requirement, unmet
-from perfmodel.views.comparison import FIGURES, TABLES, columns_of, terminal_parts
+from perfmodel.views.comparison import (
+    OTHER_FIGURES,
+    SITE_FIGURES,
+    columns_of,
+    draw_stored,
+    terminal_parts,
+)
 from perfmodel.views.press import press
 from perfmodel.views.terminal import progress, show
 
@@ -48,9 +61,13 @@ def deliver(question: Question, answer: Answer) -> int:
     caption = f"perfmodel compare: {question.subject} against {question.base}"
     with press() as second:
         with progress("searches", steps(question)) as done:
-            comparison = compare(question, done)
-        files = _store(comparison, question, answer.out)
-        files += second.draw(answer.out, FIGURES[::3], FIGURES[1:3], caption)
+            sites = compare_sites(question, done)
+            files = _store(answer.out, "compare", sites, question)
+            second.order(answer.out, SITE_FIGURES, caption)
+            comparison = conclude_from(sites, question, done)
+        files += _store(answer.out, "scaling", comparison.curves, question)
+        files += _store(answer.out, "decomposition", comparison.decomposition, question)
+        files += draw_stored(answer.out, OTHER_FIGURES, caption) + second.collect()
     wall = time.perf_counter() - answer.started
     if answer.format == "json":
         sys.stdout.write(json_text(document(comparison, files, wall)) + "\n")
@@ -97,8 +114,12 @@ def document(comparison: Comparison, files: list[Path], wall: float) -> dict:
     }
 
 
-def _store(comparison: Comparison, question: Question, out: Path) -> list[Path]:
-    """Writes the tables; one of an earlier run that has no rows now is removed."""
+def _store(out: Path, stem: str, rows: list[Row], question: Question) -> list[Path]:
+    """Writes one table; that of an earlier run is removed where there are no rows now."""
+    path = out / f"{stem}.parquet"
+    if not rows:
+        path.unlink(missing_ok=True)
+        return []
     provenance = Provenance(
         command="perfmodel compare",
         device=_device_kind(),
@@ -108,16 +129,8 @@ def _store(comparison: Comparison, question: Question, out: Path) -> list[Path]:
         ],
         versions=installed_versions(),
     )
-    tables = (comparison.sites, comparison.curves, comparison.decomposition)
-    written = []
-    for stem, rows in zip(TABLES, tables, strict=True):
-        path = out / f"{stem}.parquet"
-        if rows:
-            write(path, columns_of(rows), provenance)
-            written.append(path)
-        else:
-            path.unlink(missing_ok=True)
-    return written
+    write(path, columns_of(rows), provenance)
+    return [path]
 
 
 def _device_kind() -> str:

@@ -138,8 +138,8 @@ def _value(name: str, info: FieldInfo, mark: str) -> Iterator[str]:
     if info.is_required():
         yield f'{mark}{name} = ""'
     else:
-        default = "" if info.default is None else shown(info.default)
-        yield f"{COMMENTED}{name} = {default}".rstrip()
+        default = shown("" if info.default is None else info.default)
+        yield f"{COMMENTED}{name} = {default}"
 
 
 def wrap(text: str) -> list[str]:

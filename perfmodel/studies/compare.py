@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from perfmodel.config.schema.scenario import Scenario
+from perfmodel.search.layouts import Axes
 from perfmodel.studies.best_layout import Row, best_row
 from perfmodel.studies.conclusion import conclude
 from perfmodel.studies.decomposition import decompose
@@ -19,6 +20,10 @@ RATIOS = (
     "energy_per_token_j",
 )
 """Quantities whose ratio to the AI factory is reported."""
+
+
+AXES = Axes(micro_batch=(1, 2, 4))
+"""Axes of the comparison: larger micro-batches have not won on any shipped site."""
 
 
 class Case(NamedTuple):
@@ -84,10 +89,50 @@ def compare(question: Question, done: Progress = lambda _: None) -> Comparison:
     Comparison
         Tables and a paragraph.
     """
+    return conclude_from(compare_sites(question, done), question, done)
+
+
+def compare_sites(question: Question, done: Progress = lambda _: None) -> list[Row]:
+    """Best layout of every job on every site, with its ratio to the AI factory.
+
+    Parameters
+    ----------
+    question
+        Sites, workloads and who is compared with whom.
+    done
+        Told after each search.
+
+    Returns
+    -------
+    list[Row]
+        One row per site, workload and batch rule that changes the batch.
+    """
     sites = [row for case in question.cases for row in _site(case, done)]
-    pairs = _pairs(sites, question)
     for row in sites:
         row["ratio"] = _ratio_to_base(row, sites, question.base)
+    return sites
+
+
+def conclude_from(
+    sites: list[Row], question: Question, done: Progress = lambda _: None
+) -> Comparison:
+    """Scaling curves, decomposition and conclusion.
+
+    Parameters
+    ----------
+    sites
+        Rows of :func:`compare_sites`.
+    question
+        The question.
+    done
+        Told after each search.
+
+    Returns
+    -------
+    Comparison
+        Tables and a paragraph.
+    """
+    pairs = _pairs(sites, question)
     curves = _curves(question, done)
     decomposition = [
         {"workload": site["workload"], "rule": rule, **term._asdict()}
@@ -95,8 +140,7 @@ def compare(question: Question, done: Progress = lambda _: None) -> Comparison:
         for term in decompose(site, base)
     ]
     ratios = [_ratios(rule, site, base) for rule, site, base in pairs]
-    text = conclude(pairs, curves)
-    return Comparison(sites, curves, decomposition, ratios, text)
+    return Comparison(sites, curves, decomposition, ratios, conclude(pairs, curves))
 
 
 def _site(case: Case, done: Progress) -> list[Row]:
@@ -107,7 +151,7 @@ def _site(case: Case, done: Progress) -> list[Row]:
     rows = []
     for rule in RULES:
         if rule == FIXED or batches[rule] != batches[FIXED]:
-            row = best_row(scenario, batch=batches[rule])
+            row = best_row(scenario, batch=batches[rule], axes=AXES)
             rows.append(names | {"rule": rule} | row | {"workload": case.workload})
         done(1)
     return rows
@@ -148,5 +192,5 @@ def _curves(question: Question, done: Progress) -> list[Row]:
     rows: list[Row] = []
     for name in dict.fromkeys((question.subject, question.base)):
         scenario = scenarios[name]
-        rows += curves(scenario.machine.site.name, scenario, done)
+        rows += curves(scenario.machine.site.name, scenario, AXES, done)
     return [row | {"workload": first} for row in rows]

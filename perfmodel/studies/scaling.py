@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from perfmodel.config.schema.scenario import Scenario
 from perfmodel.config.schema.workload import Workload
+from perfmodel.search.layouts import Axes
 from perfmodel.studies.best_layout import Row, best_row
 
 FIXED, GROWING = "fixed batch", "batch grows to critical"
@@ -42,7 +43,7 @@ def batch_at(rule: str, workload: Workload, chips: int) -> int:
 
 
 def curves(
-    label: str, scenario: Scenario, done: Callable[[int], None] = lambda _: None
+    label: str, scenario: Scenario, axes: Axes, done: Callable[[int], None] = lambda _: None
 ) -> list[Row]:
     """Best layout at every size under both rules.
 
@@ -52,6 +53,8 @@ def curves(
         Name of the curves.
     scenario
         Chip, node, fabric and job; its number of chips is replaced.
+    axes
+        Values of the layout's axes.
     done
         Told after each point.
 
@@ -65,7 +68,7 @@ def curves(
         for chips in SIZES:
             batch = batch_at(rule, scenario.workload, chips)
             if (chips, batch) not in known:
-                known[chips, batch] = best_row(scenario, chips, batch)
+                known[chips, batch] = best_row(scenario, chips, batch, axes)
             rows.append(known[chips, batch] | {"curve": label, "rule": rule})
             done(1)
     return rows

@@ -152,8 +152,8 @@ def columns_of(rows: Rows) -> dict[str, list[Any]]:
 TABLES = ("compare", "scaling", "decomposition")
 """Stems of the stored tables of a comparison."""
 
-FIGURES = ("scaling", "time_split", "power_split", "decomposition")
-"""Stems of its figures."""
+SITE_FIGURES, OTHER_FIGURES = ("time_split", "power_split"), ("scaling", "decomposition")
+"""Stems of its figures: those that need the rows of the sites alone, and the others."""
 
 
 def draw(stem: str, stored: Mapping[str, Mapping[str, Any]], caption: str) -> "Figure":
@@ -162,7 +162,7 @@ def draw(stem: str, stored: Mapping[str, Mapping[str, Any]], caption: str) -> "F
     Parameters
     ----------
     stem
-        One of :data:`FIGURES`.
+        One of the figures.
     stored
         Columns by stem of their table.
     caption
@@ -176,12 +176,12 @@ def draw(stem: str, stored: Mapping[str, Mapping[str, Any]], caption: str) -> "F
     from perfmodel.views.figures import decomposition, power_split, scaling, time_split
 
     sites = stored["compare"]
-    workload = str(stored["scaling"]["workload"][0])
-    bars = {**sites, "site": _bar_names(sites)}
+    workload = str(sites["workload"][0])
     if stem == "scaling":
         return scaling.draw(stored["scaling"], workload, caption)
     if stem == "decomposition":
         return decomposition.draw(stored["decomposition"], workload, caption)
+    bars = {**sites, "site": _bar_names(sites)}
     return {"time_split": time_split, "power_split": power_split}[stem].draw(bars, caption)
 
 
@@ -215,7 +215,7 @@ def draw_stored(folder: Path, stems: Sequence[str], caption: str) -> list[Path]:
 
     paths = {stem: folder / f"{stem}.parquet" for stem in TABLES}
     stored = {stem: read(path).rows for stem, path in paths.items() if path.exists()}
-    first = stored["scaling"]["workload"][0]
+    first = stored["compare"]["workload"][0]
     explained = first in stored.get("decomposition", {}).get("workload", [])
     drawn = [stem for stem in stems if stem != "decomposition" or explained]
     return [path for stem in drawn for path in save(draw(stem, stored, caption), folder, stem)]

@@ -22,29 +22,31 @@ class Press:
             text=True,
         )
 
-    def draw(
-        self, folder: Path, here: Sequence[str], there: Sequence[str], caption: str
-    ) -> list[Path]:
-        """Draws some figures in this process and others in the child, at the same time.
+    def order(self, folder: Path, stems: Sequence[str], caption: str) -> None:
+        """Has the child draw figures from the tables that are stored already.
 
         Parameters
         ----------
         folder
             Where the stored tables are and the figures go.
-        here, there
-            Stems for this process and for the child; should the child fail, this one draws all.
+        stems
+            Which figures.
         caption
             Where the numbers come from.
+        """
+        self._ordered = (folder, stems, caption)
+        self._sent = self._send([str(folder), list(stems), caption])
+
+    def collect(self) -> list[Path]:
+        """Waits for what was ordered; should the child have failed, draws it here.
 
         Returns
         -------
         list[Path]
-            All files.
+            The files.
         """
-        sent = self._send([str(folder), list(there), caption])
-        files = draw_stored(folder, here, caption)
-        others = self._receive() if sent else None
-        return files + (draw_stored(folder, there, caption) if others is None else others)
+        files = self._receive() if self._sent else None
+        return draw_stored(*self._ordered) if files is None else files
 
     def close(self) -> None:
         """Ends the child."""
