@@ -160,6 +160,26 @@ def locate(text: str) -> dict[FieldPath, int]:
     return lines
 
 
+def statement(line: str) -> tuple[str, str]:
+    """Split a line of TOML into the value that it writes and the comment behind it."""
+    key = _KEY.match(line)
+    start = key.end() if key else 0
+    quote = ""
+    for i in range(start, len(line)):
+        if quote:
+            quote = "" if line[i] == quote and not _is_escaped(line, i, quote) else quote
+        elif line[i] in "\"'":
+            quote = line[i]
+        elif line[i] == "#":
+            return line[start:i].strip(), line[i:].lstrip("#").strip()
+    return line[start:].strip(), ""
+
+
+def _is_escaped(line: str, i: int, quote: str) -> bool:
+    before = line[:i]
+    return quote == '"' and (len(before) - len(before.rstrip("\\"))) % 2 == 1
+
+
 def walk(value: Any, path: FieldPath = ()) -> list[tuple[FieldPath, Any]]:
     """List every value that is no table or array, with its path."""
     found: list[tuple[FieldPath, Any]] = []

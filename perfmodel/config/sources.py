@@ -1,11 +1,9 @@
 """Where the numbers of a config come from: the comment on the line of each."""
 
-import re
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from perfmodel.config.documents import Document, FieldPath, dotted, read_text
-from perfmodel.config.faults import Fault, short_path, shown
+from perfmodel.config.documents import Document, FieldPath, dotted, read_text, statement, walk
+from perfmodel.config.faults import Fault, printable, short_path, shown
 from perfmodel.config.fields import Leaf, choices, find
 from perfmodel.config.kinds import KINDS
 
@@ -82,35 +80,11 @@ def _merged(document: Document) -> dict[FieldPath, Source]:
 
 def _own(document: Document) -> dict[FieldPath, Source]:
     """Sources of the values that stand in the file itself."""
-    import tomlkit
-
-    file = short_path(document.path)
-    content = tomlkit.parse(read_text(document.path))
-    return {
-        path: Source(text, comment, file, document.lines.get(path))
-        for path, text, comment in _items(content, ())
-        if path != ("extends",)
-    }
-
-
-def _items(table: Any, path: FieldPath) -> Iterator[tuple[FieldPath, str, str]]:
-    """Walk the values of a document that keeps its comments."""
-    for key in table:
-        item = table.item(key) if hasattr(table, "item") else table[key]
-        here = (*path, str(key))
-        if hasattr(item, "body"):  # an array of tables
-            for index, element in enumerate(item):
-                yield from _items(element, (*here, index))
-        elif isinstance(item, dict):
-            yield from _items(item, here)
-        else:
-            yield here, _text(item), _comment(item)
-
-
-def _text(item: Any) -> str:
-    text = item.as_string()
-    return text if text[:1] not in "\"'" else shown(item.unwrap())
-
-
-def _comment(item: Any) -> str:
-    return re.sub(r"^#\s*", "", item.trivia.comment).strip()
+    lines = read_text(document.path).split("\n")
+    found: dict[FieldPath, Source] = {}
+    for path, value in walk(document.own):
+        file, number = document.place(path)
+        text, comment = statement(lines[number - 1]) if number else ("", "")
+        written = text if document.lines.get(path) == number else shown(value)
+        found[path] = Source(written, printable(comment), file, number)
+    return found

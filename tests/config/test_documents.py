@@ -14,6 +14,7 @@ from perfmodel.config.documents import (
     dotted,
     locate,
     read,
+    statement,
     walk,
 )
 from perfmodel.config.faults import Faults
@@ -121,6 +122,23 @@ def test_each_key_and_header_has_its_line():
         ("level", 1): 13,
         ("level", 1, "size"): 14,
     }
+
+
+@pytest.mark.parametrize(
+    ("line", "parts"),
+    [
+        ("a = 1  # why", ("1", "why")),
+        ("a.b = 1", ("1", "")),
+        ('a = "3 #W"  # it\'s "so"', ('"3 #W"', 'it\'s "so"')),
+        (r'a = "\"# \\"  # x', (r'"\"# \\"', "x")),
+        (r"a = '\'  ## x", (r"'\'", "x")),
+        ("a = {b = 1, c = 2}  # both", ("{b = 1, c = 2}", "both")),
+        ("[head]  # said", ("[head]", "said")),
+        ("", ("", "")),
+    ],
+)
+def test_a_line_splits_into_value_and_comment(line: str, parts: tuple[str, str]):
+    assert statement(line) == parts
 
 
 def test_a_child_is_laid_over_its_parent_table_by_table():
