@@ -296,6 +296,39 @@ def test_an_exchange_takes_its_slowest_level_and_its_steps():
     assert float(exchange(traffic, group(32), NETWORK)) == pytest.approx(expected, rel=1e-12)
 
 
+PLAIN = Network(np.array([8.0, 1e9]), np.array([400e9, 50e9]), np.array([2e-6, 5e-6]))
+LEAVES = Network(
+    np.array([8.0, 32.0, 1e9]), np.array([400e9, 50e9, 50e9]), np.array([2e-6, 5e-6, 5e-6])
+)
+"""The same network with its leaves named: one card per chip, nothing oversubscribed."""
+
+
+@pytest.mark.parametrize("size", [16, 32, 64, 256, 4096])
+@pytest.mark.parametrize("algorithm", [ring, hierarchical])
+def test_naming_the_leaves_changes_no_gather(algorithm, size):
+    plain, leaves = (time(algorithm, 1e9, group(size), net) for net in (PLAIN, LEAVES))
+    assert leaves == pytest.approx(plain, rel=1e-3)
+
+
+def traffic_time(ranks: int, network: Network) -> float:
+    members = group(ranks)
+    copies = exchange_traffic(4096.0, 8.0, 4.0, members, network)
+    return float(exchange(np.asarray(copies) * 7168.0, members, network))
+
+
+def test_naming_the_leaves_changes_no_exchange_within_one():
+    assert traffic_time(32, LEAVES) == pytest.approx(traffic_time(32, PLAIN), rel=0.01)
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="levels above the scale-up domain share one card and no switch multiplies a token",
+)
+@pytest.mark.parametrize("ranks", [64, 256])
+def test_naming_the_leaves_changes_no_exchange(ranks):
+    assert traffic_time(ranks, LEAVES) == pytest.approx(traffic_time(ranks, PLAIN), rel=0.01)
+
+
 H800 = Network(
     domain=np.array([8.0, 1e9]),
     bandwidth=np.array([153e9, 50e9 * 0.93]),  # intranode dispatch of the same test; 400 Gb/s NDR
