@@ -179,13 +179,16 @@ def expert_exchange_traffic(
     units = group.size[0] / below
     innermost = jnp.arange(network.domain.shape[0]) == 0
     visited = distinct_units(copies, units, jnp.where(innermost, copies, limit))
-    return tokens * visited * (within - below) / group.size[0]
+    return tokens * visited * (1.0 - below / within)
 
 
 def exchange_time(sent: Levels, group: Groups, network: Network) -> Real:
     r"""Time of an all-to-all from the bytes that each chip sends over each level.
 
-    .. math:: t = \max_l \frac{x_l}{B_l} + \sum_l \min(q_l - 1, \lceil \log_2 q_l \rceil) \alpha_l
+    The scale-up links work beside the network card, which all outer levels share.
+
+    .. math:: t = \max\left(\frac{x_0}{B_0}, \sum_{l>0} \frac{x_l}{B_l}\right)
+        + \sum_l \lceil \log_2 q_l \rceil \alpha_l
 
     Parameters
     ----------
@@ -204,7 +207,8 @@ def exchange_time(sent: Levels, group: Groups, network: Network) -> Real:
     within = ranks_within(group, network)
     peers = jnp.maximum(within / ranks_below(within), 1.0)[0]
     start = jnp.ceil(jnp.log2(peers) - 1e-3) * network.latency
-    return jnp.max(sent / network.bandwidth) + start.sum()
+    paces = sent / network.bandwidth
+    return jnp.maximum(paces[0], paces[1:].sum()) + start.sum()
 
 
 def send_time(message: Scalar, stride: Scalar, network: Network) -> Real:

@@ -68,6 +68,8 @@ class ChipRates(NamedTuple):
     """Energy at the highest clock's voltage. [J/FLOP]"""
     flop_energy_low: Scalar
     """The same in low precision. [J/FLOP]"""
+    attention_energy: Scalar
+    """The same for fused attention. [J/FLOP]"""
     hbm_energy: Scalar
     """Energy of a byte of memory traffic. [J/B]"""
 
@@ -105,7 +107,7 @@ class BlockTimes(NamedTuple):
     flop: Real
     """FLOP of the mean chip, forward and backward. [FLOP]"""
     forward_flop: Real
-    """FLOP of one forward pass. [FLOP]"""
+    """FLOP of the layers in one forward pass. [FLOP]"""
     attention_flop: Real
     """FLOP of attention in one forward pass. [FLOP]"""
 
@@ -161,21 +163,30 @@ class _Memory(NamedTuple):
     backward: Blocks
 
 
-def _memory_bound(
-    model: Model, share: Share, gemm: _Gemm, kernels: KernelSet
-) -> tuple[_Memory, _Memory]:
+class _MemoryBound(NamedTuple):
+    traffic: _Memory
+    """Bytes of norms, activations, routing, casts."""
+    softmax: _Memory
+    """Bytes of unfused attention beside its products."""
+    launches: _Memory
+    """Kernels of every kind."""
+
+
+def _memory_bound(model: Model, share: Share, gemm: _Gemm, kernels: KernelSet) -> _MemoryBound:
     """Bytes and kernel counts of the memory-bound operators by block."""
     forward, backward = elementwise_bytes(model, share)
     kept = kernels.passes * jnp.where(IS_SOFTMAX, 1.0 - kernels.fused, 1.0)
+    alone = jnp.where(IS_SOFTMAX, kept, 0.0)
+    softmax = _Memory(_elementwise(forward * alone), _elementwise(backward * alone))
     traffic = _Memory(
-        forward=_elementwise(forward * kept) + _by_block(gemm.cast[:, 0]),
-        backward=_elementwise(backward * kept) + _by_block(gemm.cast[:, 1]),
+        forward=_elementwise(forward * (kept - alone)) + _by_block(gemm.cast[:, 0]),
+        backward=_elementwise(backward * (kept - alone)) + _by_block(gemm.cast[:, 1]),
     )
     products = _by_block(_present(gemm.flop[:, 0]))
     others = _elementwise(_present(forward * kept))
     fused = jnp.where(IS_LAYER, kernels.fused, 0.0)
     launches = _Memory(products + others + fused, 2.0 * products + others + fused)
-    return traffic, launches
+    return _MemoryBound(traffic, softmax, launches)
 
 
 def block_times(
@@ -207,8 +218,9 @@ def block_times(
     model, share = placement.model, placement.share
     mean_blocks = mean_over_stages(placement)
     gemm = _gemms(model, share, chip, kernels)
-    traffic, launches = _memory_bound(model, share, gemm, kernels)
+    traffic, softmax, launches = _memory_bound(model, share, gemm, kernels)
     weight = contract(GEMM_BLOCKS, mean_blocks)[:, None]
+    in_layers = contract(GEMM_BLOCKS, jnp.where(IS_LAYER, mean_blocks, 0.0))
     layers = mean_blocks[0] + mean_blocks[1]
 
     flop = attention_flop(model, share) * kernels.fused
@@ -220,12 +232,13 @@ def block_times(
     ])  # fmt: skip
     gemm_memory = gemm.memory / chip.hbm
     at_spec = jnp.maximum(gemm.compute, gemm_memory) * weight
-    bytes_mean = (mean_blocks * (traffic.forward + traffic.backward)).sum()
+    moved = traffic.forward + traffic.backward + softmax.forward + softmax.backward
+    bytes_mean = (mean_blocks * moved).sum()
     work = Work(
         time=jnp.stack([at_spec.sum(), layers * attention.sum(), bytes_mean / chip.hbm]),
         flop_energy=jnp.stack([
             (gemm.energy * weight).sum(),
-            layers * flop * (1.0 + BACKWARD_FLOP) * chip.flop_energy_16bit,
+            layers * flop * (1.0 + BACKWARD_FLOP) * chip.attention_energy,
             jnp.zeros_like(bytes_mean),
         ]),
         byte_energy=jnp.stack([
@@ -251,14 +264,14 @@ def block_times(
     return BlockTimes(
         matrix_forward=_by_block(forward * (1.0 - score)),
         matrix_backward=_by_block(backward * (1.0 - score)),
-        attention_forward=_by_block(forward * score) + fused[:, 0],
-        attention_backward=_by_block(backward * score) + fused[:, 1],
+        attention_forward=_by_block(forward * score) + fused[:, 0] + softmax.forward / chip.hbm,
+        attention_backward=_by_block(backward * score) + fused[:, 1] + softmax.backward / chip.hbm,
         elementwise_forward=traffic.forward / chip.hbm + launches.forward * kernels.launch,
         elementwise_backward=traffic.backward / chip.hbm + launches.backward * kernels.launch,
         clock=clock,
         energy=energy + gap * waiting_power(power),
         time=busy.sum() + gap,
         flop=(gemm.flop * weight).sum() + layers * flop * (1.0 + BACKWARD_FLOP),
-        forward_flop=(gemm.flop[:, :1] * weight).sum() + layers * flop,
+        forward_flop=(gemm.flop[:, 0] * in_layers).sum() + layers * flop,
         attention_flop=scores,
     )

@@ -24,7 +24,10 @@ class Held(NamedTuple):
 
 
 def held_parameters(
-    parameters: ParameterCounts, blocks: Float[Array, "block stage"], layout: Layout
+    parameters: ParameterCounts,
+    blocks: Float[Array, "block stage"],
+    layout: Layout,
+    tied: Scalar = 0.0,
 ) -> Held:
     """Parameters of each kind of stage on one chip.
 
@@ -36,6 +39,8 @@ def held_parameters(
         Blocks per stage; prediction layers reuse the output of the model.
     layout
         Degrees.
+    tied
+        Parameters that embedding and output share where they lie on one stage.
 
     Returns
     -------
@@ -44,10 +49,11 @@ def held_parameters(
     """
     outputs = jnp.minimum(blocks[4:], 1.0)  # the output matrix is held once
     own = jnp.concatenate([blocks[:4], outputs], axis=0)
+    shared = (parameters.shared[:, None] * own).sum(0) - tied * own[3] * own[4]
     replicas = layout.cp * layout.dp
     return Held(
-        shared=(parameters.shared[:, None] * own).sum(0),
-        routed=(parameters.routed[:, None] * own).sum(0),
+        shared=present_stages(shared, layout.pp),
+        routed=present_stages((parameters.routed[:, None] * own).sum(0), layout.pp),
         shared_ranks=replicas,
         routed_ranks=layout.tp * replicas / layout.ep,
     )
@@ -107,6 +113,7 @@ def place(model: Model, layout: Layout, length: Scalar) -> Placement:
     """
     blocks = stage_blocks(model, layout)
     counts = block_parameters(model, layout.tp, layout.ep)
+    shared_matrix = model.tied * model.vocabulary * model.hidden / layout.tp
     share = Share(
         tokens=layout.micro_batch * length / layout.cp,
         sequences=layout.micro_batch,
@@ -116,7 +123,9 @@ def place(model: Model, layout: Layout, length: Scalar) -> Placement:
         ep=layout.ep,
         sequence_split=jnp.where(layout.sequence_parallel > 0.5, layout.tp, 1.0),
     )
-    return Placement(model, layout, share, blocks, held_parameters(counts, blocks, layout))
+    return Placement(
+        model, layout, share, blocks, held_parameters(counts, blocks, layout, shared_matrix)
+    )
 
 
 def stage_blocks(model: Model, layout: Layout) -> Float[Array, "block stage"]:
@@ -189,6 +198,25 @@ def mean_over_stages(placement: Placement) -> Blocks:
     return (placement.blocks * stage_counts(stages)[None, :]).sum(1) / stages
 
 
+def present_stages(values: Stages, stages: Scalar) -> Stages:
+    """Values of the kinds of stage that a pipeline has, zero for the others.
+
+    Parameters
+    ----------
+    values
+        One value per kind of stage, none negative.
+    stages
+        Stages in a row.
+
+    Returns
+    -------
+    Stages
+        The same, absent kinds at zero.
+    """
+    present = jnp.stack([stages > 1.5, stages > 2.5, stages > 0.5])
+    return jnp.where(present, values, 0.0)
+
+
 def one_hot_of_largest(total: Stages, stages: Scalar) -> Stages:
     """Marks the kind of stage with the largest value among those that the pipeline has.
 
@@ -204,7 +232,6 @@ def one_hot_of_largest(total: Stages, stages: Scalar) -> Stages:
     Stages
         Weights that add up to one.
     """
-    present = jnp.stack([stages > 1.5, stages > 2.5, stages > 0.5])
-    shown = jnp.where(present, total, 0.0)
+    shown = present_stages(total, stages)
     largest = jnp.where(shown >= shown.max(), jnp.ones_like(shown), jnp.zeros_like(shown))
     return largest / largest.sum()

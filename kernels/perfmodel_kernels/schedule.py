@@ -51,7 +51,7 @@ def bubble_time(period: Stages, pipeline: Pipeline) -> Real:
 def send_exposure(one_send: Scalar, overlap: Scalar, pipeline: Pipeline) -> Real:
     r"""Time that activations and gradients on the way between stages add to a step.
 
-    .. math:: t = 2 c\, [\,m v (1 - \omega) + (p - 1)\,]
+    .. math:: t = 2 c\, [\,m v (1 - \omega) + (p v - 1)\,]
 
     Two sends per micro-batch and chunk in the steady state, as far as they are not hidden, and
     every send of the fill and the drain.
@@ -71,7 +71,7 @@ def send_exposure(one_send: Scalar, overlap: Scalar, pipeline: Pipeline) -> Real
         Exposed time. [s]
     """
     steady = pipeline.micro_batches * pipeline.chunks * (1.0 - overlap)
-    sends = 2.0 * one_send * (steady + pipeline.stages - 1.0)
+    sends = 2.0 * one_send * (steady + pipeline.stages * pipeline.chunks - 1.0)
     return jnp.where(pipeline.stages > 1.0, sends, 0.0)
 
 

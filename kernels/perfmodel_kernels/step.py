@@ -38,10 +38,6 @@ from perfmodel_kernels.traffic import Payloads, StepTraffic, step_traffic
 from perfmodel_kernels.transformer import Model, model_flop_per_token
 from perfmodel_kernels.volume import step_volume
 
-OPTIMIZER_BYTES = 30.0
-"""Adam in 32 bits per parameter: gradient, master weight and two moments read, three written,
-16-bit weight written. [B]"""
-
 
 class Workload(NamedTuple):
     """What is trained."""
@@ -155,7 +151,9 @@ def training_step(params: StepParams, layout: Layout) -> StepMetrics:
     tokens = layout.micro_batch * layout.micro_batches * workload.length
     rate = tokens / (layout.tp * layout.cp * layout.pp) / step_time
     model_rate = model_flop_per_token(model, workload.length) * rate
-    hardware_rate = layout.micro_batches * _hardware_flop(layout, times) / step_time
+    hardware_rate = (
+        layout.micro_batches * _hardware_flop(layout, times, stack.kernels.fused) / step_time
+    )
     feasible = used <= params.capacity
     return StepMetrics(
         step_time=step_time,
@@ -233,7 +231,7 @@ def _time_split(
         pipeline=send_exposure(traffic.send, stack.overlap.pipeline, pipeline),
         bubble=bubble,
         data=data_exposure(layout, traffic, window, stack.overlap),
-        optimizer=kept * OPTIMIZER_BYTES / params.chip.hbm,
+        optimizer=kept * _optimizer_bytes(params.workload.widths) / params.chip.hbm,
         straggler=late * (kinds[: RECOMPUTE + 1].sum() + bubble),
         overhead=stack.overhead + jnp.zeros_like(bubble),
     )
@@ -253,11 +251,16 @@ def _bucket_share(params: StepParams, placement: Placement) -> Real:
     return jnp.minimum(params.stack.reserve.bucket / jnp.maximum(gradient, 1.0), 1.0)
 
 
-def _hardware_flop(layout: Layout, times: BlockTimes) -> Real:
+def _optimizer_bytes(widths: Widths) -> Real:
+    """Traffic per parameter: gradient and states read, states and weight written, in [B]."""
+    return widths.gradient + 2.0 * widths.optimizer + widths.weight
+
+
+def _hardware_flop(layout: Layout, times: BlockTimes, fused: Scalar) -> Real:
     """FLOP of one micro-batch on the mean chip, what is computed again included."""
     mode = layout.recompute
     core = jnp.where(mode > ATTENTION - 0.5, times.attention_flop, 0.0)
-    core = jnp.where(mode > PARTS - 0.5, 0.0, core)
+    core = jnp.where(mode > PARTS - 0.5, (1.0 - fused) * times.attention_flop, core)
     return times.flop + jnp.where(mode > FULL - 0.5, times.forward_flop, core)
 
 

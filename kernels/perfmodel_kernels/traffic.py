@@ -53,8 +53,10 @@ class StepTraffic(NamedTuple):
     """Bytes per chip of each gather inside the scale-up domain. [B]"""
     sent_scaleout: Calls
     """Bytes per chip of each gather outside. [B]"""
-    exchange_bytes: Levels
+    forward_bytes: Levels
     """Bytes per chip and level of one dispatch with its combine. [B]"""
+    backward_bytes: Levels
+    """Bytes per chip and level of their gradients. [B]"""
 
 
 def step_groups(layout: Layout) -> Groups:
@@ -115,5 +117,6 @@ def step_traffic(payloads: Payloads, layout: Layout, network: Network) -> StepTr
         send=send_time(payloads.boundary, layout.tp * layout.cp * layout.dp, network),
         sent_scaleup=sent[:, 0],
         sent_scaleout=sent[:, 1:].sum(1),
-        exchange_bytes=copies * (payloads.dispatch + payloads.combine),
+        forward_bytes=copies * (payloads.dispatch + payloads.combine),
+        backward_bytes=copies * (2.0 * payloads.combine),
     )

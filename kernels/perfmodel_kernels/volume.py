@@ -50,7 +50,8 @@ def step_volume(placement: Placement, traffic: StepTraffic) -> Volume:
         reduce,
         gather,
     ])  # fmt: skip
-    exchanges = count * (2.0 + full) * blocks[1] * traffic.exchange_bytes
+    once = (1.0 + full) * traffic.forward_bytes + traffic.backward_bytes
+    exchanges = count * blocks[1] * once
     return Volume(
         scaleup=(calls * traffic.sent_scaleup).sum() + exchanges[0],
         scaleout=(calls * traffic.sent_scaleout).sum() + exchanges[1:].sum(),

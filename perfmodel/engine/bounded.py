@@ -15,9 +15,10 @@ def search_modes(
 ) -> Best:
     """Best layouts, each of the degrees in the fastest mode that fits in memory, exactly.
 
-    The first mode is the fastest of all for the same degrees, so its score, feasible or not, bounds
-    the others': they are evaluated only where the first one runs out of memory and its score is
-    above the worst that is kept, which each mode can raise.
+    More sharding and more recompute only add time, so the score of the first mode, feasible or not,
+    bounds the others': they are evaluated only where the first one runs out of memory and its score
+    is above the worst that is kept, which each mode can raise. (ZeRO-3 hides all but one layer,
+    ZeRO-1 all but one bucket; the bound holds while a bucket is not larger than a layer.)
 
     Parameters
     ----------
@@ -43,8 +44,13 @@ def search_modes(
         if hopeful.size:
             found = search_scored(params, in_mode(degrees.where(hopeful), mode), keep)
             best = _merged(best, found.best, keep)
-            left = np.setdiff1d(left, hopeful[found.feasible], assume_unique=True)
     return best
+
+
+def _first_of_each(one: Layouts, other: Layouts, order: np.ndarray) -> np.ndarray:
+    """Which places in the order hold the best mode of their degrees."""
+    degrees = np.stack([np.concatenate(pair) for pair in zip(one, other, strict=True)][:-2], axis=1)
+    return np.sort(np.unique(degrees[order], axis=0, return_index=True)[1])
 
 
 def _bar(best: Best, keep: int) -> float:
@@ -54,7 +60,8 @@ def _bar(best: Best, keep: int) -> float:
 
 def _merged(one: Best, other: Best, keep: int) -> Best:
     score = np.concatenate([one.score, other.score])
-    order = np.argsort(-score, kind="stable")[:keep]
+    order = np.argsort(-score, kind="stable")
+    order = order[_first_of_each(one.layouts, other.layouts, order)][:keep]
 
     def pick(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return np.concatenate([a, b])[order]

@@ -50,10 +50,12 @@ def open_devices(device: Device = "auto") -> tuple:
 
 
 def _split_cpu(jax: object) -> None:
-    """One CPU device per core, unless the user or a test has chosen a number."""
+    """One CPU device per core, unless the user or a test has chosen a number; never one alone,
+    for which XLA orders a few operations in another way than for several.
+    """
     chosen = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
     if not chosen and not jax._src.xla_bridge.backends_are_initialized():  # type: ignore[attr-defined]
-        jax.config.update("jax_num_cpu_devices", max(len(os.sched_getaffinity(0)), 1))  # type: ignore[attr-defined]
+        jax.config.update("jax_num_cpu_devices", max(len(os.sched_getaffinity(0)), 2))  # type: ignore[attr-defined]
 
 
 def _keep_programs(jax: object) -> None:

