@@ -42,7 +42,7 @@ def test_an_update_keeps_what_was_not_measured(tmp_path, monkeypatch):
 def test_the_stored_baseline_holds_kinds_that_the_gate_knows():
     for kinds in gate.read_baseline().values():
         assert set(kinds) <= set(BOUNDS)
-        assert all(value > 0 for value in kinds.values())
+        assert all(value > 0 for kind, value in kinds.items() if kind != "compilations")
 
 
 def test_each_program_is_counted_once():
