@@ -78,6 +78,7 @@ CHIP = ChipRates(
     hbm=3e12,
     flop_energy_16bit=0.8e-12,
     flop_energy_low=0.5e-12,
+    attention_energy=0.9e-12,
     hbm_energy=35e-12,
 )
 

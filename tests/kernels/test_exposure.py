@@ -56,7 +56,8 @@ TRAFFIC = StepTraffic(
     send=np.float64(0.01),
     sent_scaleup=np.zeros(6),
     sent_scaleout=np.zeros(6),
-    exchange_bytes=np.zeros(5),
+    forward_bytes=np.zeros(5),
+    backward_bytes=np.zeros(5),
 )
 
 passes_of = compiled(pass_times)

@@ -63,7 +63,7 @@ def test_one_chip_talks_to_nobody():
     alone = traffic(SINGLE)
     assert np.all(np.asarray(alone.gathers) == 0)
     assert float(alone.dispatch) == float(alone.combine) == 0.0
-    for sent in (alone.sent_scaleup, alone.sent_scaleout, alone.exchange_bytes):
+    for sent in (alone.sent_scaleup, alone.sent_scaleout, alone.forward_bytes):
         assert np.all(np.asarray(sent) == 0)
 
 
@@ -116,10 +116,10 @@ def test_combining_in_sixteen_bits_takes_twice_the_bytes_of_dispatch():
 
 def test_exchange_bytes_are_dispatch_and_combine():
     found = traffic(LAYOUT._replace(ep=8.0))
-    visited = 8 * (1 - (7 / 8) ** 4) * 7 / 8
-    by_hand = 1024 * visited * (6144 + 12288)
-    assert float(found.exchange_bytes[0]) == pytest.approx(by_hand)
-    assert float(found.exchange_bytes[1:].sum()) == 0.0
+    visited = 1024 * 8 * (1 - (7 / 8) ** 4) * 7 / 8
+    assert float(found.forward_bytes[0]) == pytest.approx(visited * (6144 + 12288))
+    assert float(found.backward_bytes[0]) == pytest.approx(visited * 2 * 12288)
+    assert float(found.forward_bytes[1:].sum()) == 0.0
 
 
 @settings(max_examples=40, deadline=None)

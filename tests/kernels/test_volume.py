@@ -20,7 +20,8 @@ TRAFFIC = StepTraffic(
     send=np.float64(0.0),
     sent_scaleup=UP,
     sent_scaleout=OUT,
-    exchange_bytes=np.array([1e12, 1e13, 1e14, 0.0, 0.0]),
+    forward_bytes=np.array([1e12, 1e13, 1e14, 0.0, 0.0]),
+    backward_bytes=np.array([2e12, 2e13, 2e14, 0.0, 0.0]),
 )
 
 volume_of = compiled(step_volume)
@@ -57,11 +58,13 @@ def test_full_recompute_repeats_the_forward_collectives():
     assert again.scaleup - once.scaleup == pytest.approx(8 * (12 * 4 + 0.5) + 8 * 12 * 10)
 
 
-def test_expert_layers_add_their_exchanges():
-    quiet = TRAFFIC._replace(exchange_bytes=np.zeros(5))
-    placement = place(as_arrays(EXPERTS), as_arrays(LAYOUT), 2048.0)
+@pytest.mark.parametrize(("mode", "forward_passes"), [(NONE, 1), (FULL, 2)])
+def test_expert_layers_add_their_exchanges(mode, forward_passes):
+    quiet = TRAFFIC._replace(forward_bytes=np.zeros(5), backward_bytes=np.zeros(5))
+    layout = as_arrays(LAYOUT._replace(recompute=mode))
+    placement = place(as_arrays(EXPERTS), layout, 2048.0)
     with_tokens, without = volume_of(placement, TRAFFIC), volume_of(placement, quiet)
-    exchanges = 8 * 2 * 44 / 4
+    exchanges = 8 * 44 / 4 * (forward_passes + 2)  # gradients travel in twice the bytes
     assert float(with_tokens.scaleup - without.scaleup) == pytest.approx(exchanges * 1e12)
     assert float(with_tokens.scaleout - without.scaleout) == pytest.approx(exchanges * 1.1e14)
 
