@@ -14,6 +14,10 @@ from perfmodel_kernels.site import SiteParams, evaluate
 OUTPUTS = ("step_time", "chip_power", "site_power", "energy_per_token", "mfu")
 
 
+COUNTS = (".chip.units", ".chip.tile")
+"""Whole numbers behind a ceiling: their derivative has no meaning."""
+
+
 class Hardware(NamedTuple):
     """Continuous figures of a machine."""
 
