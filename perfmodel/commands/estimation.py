@@ -30,7 +30,15 @@ _HEAD = (
     "pue",
     "energy_per_token",
 )
-_TEXTS = ("layout", "precision", "stack", "chip", "bottleneck")
+_TEXTS = (
+    "layout",
+    "precision",
+    "stack",
+    "chip",
+    "switches",
+    "optical_modules",
+    "bottleneck",
+)
 
 
 def print_tables(row: Mapping[str, Any]) -> None:
@@ -45,7 +53,7 @@ def print_tables(row: Mapping[str, Any]) -> None:
     if not row["layout"]:
         show(Text(f"{title}: {row['reason']} ({row['points']:,} layouts tried)"))
         return
-    named = [Column(name, "", name) for name in _TEXTS]
+    named = [Column(name, "", name.replace("_", " ")) for name in _TEXTS]
     parts: list[Any] = [facts(title, [""], [*named, *(COLUMNS[name] for name in _HEAD)], [row])]
     parts.append(split("Time of a step", _parts(row, "time_split", TIME_SPLIT, "s"), "s"))
     parts.append(split("Memory of a chip", _parts(row, "memory_split", MEMORY_SPLIT, "bytes"), "B"))

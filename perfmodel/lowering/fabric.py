@@ -1,5 +1,7 @@
 """Scale-up domain, network cards and fabric to the levels that a chip sees, and their power."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from perfmodel.config.schema.fabric import Fabric, Level
@@ -63,34 +65,64 @@ def _balance(level: Level, position: int) -> float:
     return float(np.interp(np.log2(level.sub_flows), np.log2(_ECMP_SUB_FLOWS), _ECMP_MEAN_RATE))
 
 
-def fabric_power(fabric: Fabric, nic_bandwidth: float) -> float:
-    r"""Switches and optics of the scale-out network per chip.
+class PerChip(NamedTuple):
+    """What a fabric spends on one chip, fractions of a box among it."""
+
+    ports: float
+    """Switch ports."""
+    switches: float
+    """Switches."""
+    optics: float
+    """Optical modules, both ends of every optical link."""
+
+
+def fabric_parts(fabric: Fabric, nic_bandwidth: float) -> PerChip:
+    r"""Ports, switches and optics per chip, from radix, tiers and oversubscription.
 
     A chip's traffic takes one port at its leaf and two at each tier above, fewer above a level that
     is oversubscribed; each optical link has a module at both ends.
 
-    .. math:: P = \frac{B}{b} \left[ n_{ports} \frac{P_{switch}}{radix}
-        + 2 n_{links} f_{optical} P_{optics} \right]
+    .. math:: n_{ports} = \frac{B}{b} \left(1 + 2 \sum_{t > 1} \frac{1}{o_t}\right)
+
+    Parameters
+    ----------
+    fabric
+        Switch, tiers and levels.
+    nic_bandwidth
+        Injection per chip :math:`B`. [B/s]
+
+    Returns
+    -------
+    PerChip
+        Counts.
+    """
+    switch = fabric.switch
+    above = sum(1.0 / _taper(fabric, tier) for tier in range(1, switch.tiers))
+    lanes = nic_bandwidth / switch.port_bandwidth
+    ports = lanes * (1.0 + 2.0 * above)
+    links = lanes * (1.0 + above)
+    return PerChip(ports, ports / switch.ports, 2.0 * links * switch.optical_share)
+
+
+def _taper(fabric: Fabric, tier: int) -> float:
+    """Injection over the bandwidth that reaches a tier."""
+    return fabric.level[min(tier, len(fabric.level) - 1)].oversubscription
+
+
+def fabric_power(fabric: Fabric, nic_bandwidth: float) -> float:
+    """Switches and optics of the scale-out network per chip.
 
     Parameters
     ----------
     fabric
         Switch, optics and levels.
     nic_bandwidth
-        Injection per chip :math:`B`. [B/s]
+        Injection per chip. [B/s]
 
     Returns
     -------
     float
         Power per chip. [W]
     """
-    switch = fabric.switch
-    upper = fabric.level[-1].oversubscription
-    above = sum(
-        1.0 / (fabric.level[min(tier, len(fabric.level) - 1)].oversubscription if upper > 1 else 1)
-        for tier in range(1, switch.tiers)
-    )
-    ports, links = 1.0 + 2.0 * above, 1.0 + above
-    optics = 2.0 * links * switch.optical_share * switch.optics_power
-    lanes = nic_bandwidth / switch.port_bandwidth
-    return lanes * (ports * switch.power / switch.ports + optics)
+    parts = fabric_parts(fabric, nic_bandwidth)
+    return parts.switches * fabric.switch.power + parts.optics * fabric.switch.optics_power

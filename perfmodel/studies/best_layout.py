@@ -1,5 +1,6 @@
 """The best layout of one job on one machine, as a row of results."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from perfmodel.config.schema.scenario import Scenario
 from perfmodel.engine.bounded import search_modes
 from perfmodel.engine.run import Best, search
+from perfmodel.lowering.fabric import fabric_parts
 from perfmodel.lowering.layout import describe, lower_layout
 from perfmodel.lowering.precision import format_on
 from perfmodel.lowering.site import lower_site
@@ -109,6 +111,7 @@ def _named(params: SiteParams, layout: Layout) -> Row:
 
 def _labels(scenario: Scenario, chips: int, batch: int) -> Row:
     machine = scenario.machine
+    network = fabric_parts(machine.fabric, machine.node.nic_bandwidth)
     return {
         "site": machine.site.name,
         "workload": scenario.workload.name,
@@ -118,6 +121,8 @@ def _labels(scenario: Scenario, chips: int, batch: int) -> Row:
         "chips": chips,
         "batch_sequences": batch,
         "sequence_length": scenario.workload.sequence_length,
+        "switches": math.ceil(network.switches * chips),
+        "optical_modules": math.ceil(network.optics * chips),
     }
 
 
