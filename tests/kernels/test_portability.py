@@ -1,0 +1,181 @@
+"""Every kernel lowers for CPU, CUDA, TPU and ROCm in single precision, without calls outside."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from perfmodel_kernels import (
+    collectives,
+    exposure,
+    layout,
+    memory,
+    operators,
+    placement,
+    power,
+    roofline,
+    schedule,
+    site,
+    step,
+    topology,
+    traffic,
+    transformer,
+    volume,
+)
+from tests.kernels.examples import (
+    CHIP,
+    EXPERTS,
+    FACILITY,
+    LAYOUT,
+    NETWORK,
+    NODE,
+    POWER,
+    SITE,
+    STACK,
+    STEP,
+    share_of,
+)
+
+PLATFORMS = ("cpu", "cuda", "tpu", "rocm")
+OUTSIDE = ("custom_call", "callback", "infeed", "outfeed", "send_done", "recv_done")
+"""What would tie a program to one platform or to the host."""
+
+SHARE = share_of(LAYOUT, 2048.0)
+SHAPE = roofline.Shape(*(np.ones((17, 3)) for _ in roofline.Shape._fields))
+UNITS = roofline.MatrixUnits(np.ones((17, 3)), np.ones((17, 3)), 128.0, 128.0, 1e-6)
+GROUPS = topology.Groups(np.ones(6), np.ones(6))
+GROUP = topology.Groups(np.ones(1), np.ones(1))
+WORK = power.Work(np.ones(3), np.ones(3), np.ones(3))
+PIPELINE = schedule.Pipeline(8.0, 2.0, 16.0)
+PLACEMENT = jax.eval_shape(placement.place, EXPERTS, LAYOUT, 2048.0)
+PAYLOADS = traffic.Payloads(np.ones(6), *([1.0] * 6))
+TRAFFIC = jax.eval_shape(traffic.step_traffic, PAYLOADS, LAYOUT, NETWORK)
+TIMES = jax.eval_shape(operators.block_times, PLACEMENT, CHIP, STACK.kernels, POWER)
+WINDOW = exposure.Window(1.0, 2.0, 12.0, 0.1)
+KERNELS: dict[Callable, tuple] = {
+    roofline.tile_quantisation: (SHAPE, UNITS),
+    roofline.half_depth: (UNITS,),
+    roofline.gemm_compute_time: (SHAPE, UNITS),
+    roofline.gemm_bytes: (SHAPE, np.ones((17, 3))),
+    roofline.attention_share: (4096.0, 0.6, 600.0),
+    transformer.gemm_widths: (EXPERTS,),
+    transformer.gemm_shapes: (EXPERTS, SHARE),
+    transformer.mean_keys: (EXPERTS, 4096.0),
+    transformer.attention_flop: (EXPERTS, SHARE),
+    transformer.elementwise_bytes: (EXPERTS, SHARE),
+    transformer.block_parameters: (EXPERTS, 4.0, 8.0),
+    transformer.model_blocks: (EXPERTS,),
+    transformer.parameter_count: (EXPERTS,),
+    transformer.active_parameter_count: (EXPERTS,),
+    transformer.model_flop_per_token: (EXPERTS, 4096.0),
+    layout.chips_used: (LAYOUT,),
+    placement.place: (EXPERTS, LAYOUT, 4096.0),
+    placement.stage_blocks: (EXPERTS, LAYOUT),
+    placement.stage_counts: (8.0,),
+    placement.present_stages: (np.ones(3), 8.0),
+    placement.one_hot_of_largest: (np.ones(3), 8.0),
+    placement.mean_over_stages: (PLACEMENT,),
+    placement.held_parameters: (
+        jax.eval_shape(transformer.block_parameters, EXPERTS, 4.0, 8.0),
+        PLACEMENT.blocks,
+        LAYOUT,
+    ),
+    placement.sharded: (PLACEMENT.held, 1.0, 1.0),
+    memory.layer_activation_bytes: (EXPERTS, SHARE, 0.0, 1.0, 2.0),
+    memory.layers_in_flight: (np.ones(3), LAYOUT),
+    memory.memory_split: (PLACEMENT, STEP.workload.widths, STACK.reserve, 1.0),
+    memory.buffer_bytes: (PLACEMENT, 2.0, 160e6),
+    topology.ranks_within: (GROUPS, NETWORK),
+    topology.ranks_below: (np.ones((6, 5)),),
+    collectives.ring_gather_time: (np.ones(6), GROUPS, NETWORK),
+    collectives.hierarchical_gather_time: (np.ones(6), GROUPS, NETWORK),
+    collectives.gather_time: (np.ones(6), GROUPS, NETWORK),
+    collectives.gather_sent: (np.ones(6), GROUPS, NETWORK),
+    collectives.distinct_units: (8.0, np.ones(5), np.ones(5)),
+    collectives.expert_exchange_traffic: (512.0, 8.0, 4.0, GROUP, NETWORK),
+    collectives.exchange_time: (np.ones(5), GROUP, NETWORK),
+    collectives.send_time: (1e6, 64.0, NETWORK),
+    traffic.step_groups: (LAYOUT,),
+    traffic.step_traffic: (PAYLOADS, LAYOUT, NETWORK),
+    schedule.bubble_time: (np.ones(3), PIPELINE),
+    schedule.send_exposure: (1e-3, 0.5, PIPELINE),
+    schedule.expected_maximum: (1000.0,),
+    schedule.straggler_fraction: (1000.0, 16.0, STACK.spread),
+    power.voltage: (np.ones(3), POWER),
+    power.phase_power: (np.ones(3), WORK, POWER),
+    power.clock_under_cap: (WORK, POWER),
+    power.phase_energy: (np.ones(3), np.ones(3), WORK, POWER),
+    power.waiting_power: (POWER,),
+    power.supply_efficiency: (0.5, NODE),
+    power.chiller_share: (FACILITY,),
+    power.cooling_fraction: (FACILITY,),
+    operators.block_times: (PLACEMENT, CHIP, STACK.kernels, POWER),
+    exposure.tensor_calls: (EXPERTS,),
+    exposure.pass_times: (PLACEMENT, TIMES, TRAFFIC, STACK.overlap, 1.0),
+    exposure.data_exposure: (LAYOUT, TRAFFIC, WINDOW, STACK.overlap),
+    volume.step_volume: (PLACEMENT, TRAFFIC),
+    step.training_step: (STEP, LAYOUT),
+    site.site_power: (500.0, 1000.0, SITE),
+    site.provisioned_power: (SITE,),
+    site.evaluate: (SITE, LAYOUT),
+}
+"""Every public function of the kernels, on an example."""
+
+MODULES = (
+    collectives, exposure, layout, memory, operators, placement, power, roofline, schedule, site,
+    step, topology, traffic, transformer, volume,
+)  # fmt: skip
+EAGER = {transformer.contract}
+"""Takes a constant table, not an argument to trace."""
+
+
+def lowered(function: Callable, arguments: tuple) -> str:
+    """Text of the module that all platforms share."""
+
+    def abstract(leaf: Any) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(getattr(leaf, "shape", ()), np.float32)
+
+    with jax.enable_x64(False):
+        shapes = jax.tree.map(abstract, arguments)
+        exported = jax.export.export(jax.jit(function), platforms=PLATFORMS)(*shapes)
+    assert exported.platforms == PLATFORMS
+    return exported.mlir_module()
+
+
+def name_of(value: Any) -> str:
+    return getattr(value, "__name__", "")
+
+
+@pytest.mark.parametrize("function", KERNELS, ids=name_of)
+def test_a_kernel_lowers_for_every_platform_in_single_precision(function):
+    module = lowered(function, KERNELS[function])
+    assert "f64" not in module
+    for call in OUTSIDE:
+        assert call not in module
+
+
+def test_no_public_kernel_is_left_out():
+    public = {
+        function
+        for module in MODULES
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if function.__module__ == module.__name__ and not name.startswith("_")
+    }
+    assert {f.__name__ for f in public - EAGER} == {f.__name__ for f in KERNELS}
+
+
+def test_a_call_outside_the_program_would_be_seen():
+    with jax.enable_x64(False):
+        shape = jax.ShapeDtypeStruct((3, 3), np.float32)
+        outside = jax.export.export(jax.jit(jnp.linalg.cholesky), platforms=("cpu",))(shape)
+    assert any(call in outside.mlir_module() for call in OUTSIDE)
+
+
+def test_double_precision_would_be_seen():
+    shape = jax.ShapeDtypeStruct((3,), np.float64)
+    double = jax.export.export(jax.jit(jnp.sin), platforms=("cpu",))(shape)
+    assert "f64" in double.mlir_module()
