@@ -1,0 +1,76 @@
+"""Annotated shapes hold: the kernels traced under beartype, in a process of their own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+TRACED = """
+import jax
+
+jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+from jaxtyping import install_import_hook
+
+with install_import_hook({modules!r}, "beartype.beartype"):
+    from perfmodel_kernels.schedule import expected_maximum
+    from perfmodel_kernels.site import evaluate
+
+from tests.kernels.examples import EXPERTS, LAYOUT, SITE, as_arrays
+
+{body}
+"""
+
+EVALUATED = """
+for site in (SITE, SITE._replace(step=SITE.step._replace(model=EXPERTS))):
+    jax.eval_shape(evaluate, as_arrays(site), as_arrays(LAYOUT))
+"""
+
+
+def traced(body: str, modules: tuple[str, ...]) -> subprocess.CompletedProcess:
+    """Runs a body after an import that checks the modules' annotations."""
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT / "kernels"), str(ROOT)])
+    return subprocess.run(
+        [sys.executable, "-c", TRACED.format(modules=modules, body=body)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        cwd=ROOT,
+    )
+
+
+SOUND = tuple(
+    f"perfmodel_kernels.{name}"
+    for name in (
+        "exposure", "layout", "memory", "operators", "placement", "power", "schedule", "site",
+        "step", "topology", "traffic", "transformer", "volume",
+    )
+)  # fmt: skip
+
+
+def test_a_whole_evaluation_keeps_the_annotated_shapes():
+    found = traced(EVALUATED, SOUND)
+    assert found.returncode == 0, found.stderr[-2000:]
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="gemm_bytes is given a column of widths, distinct_units one limit per level",
+)
+def test_roofline_and_collectives_keep_them_too():
+    found = traced(EVALUATED, ("perfmodel_kernels",))
+    assert found.returncode == 0, found.stderr[-2000:]
+
+
+def test_a_wrong_shape_would_be_seen():
+    found = traced("expected_maximum(jax.numpy.ones(3))", SOUND)
+    assert found.returncode != 0
+    assert "TypeCheckError" in found.stderr
