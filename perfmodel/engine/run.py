@@ -21,13 +21,9 @@ BATCH = 1024
 ROUNDS = 16
 """Batches per device and call."""
 
-CPU_OPTIONS = {
-    "xla_cpu_use_fusion_emitters": False,
-    "xla_llvm_disable_expensive_passes": True,
-    "xla_backend_optimization_level": 2,
-}
-"""Measured on two cores of an EPYC: compiles in 1.7 s where the defaults take 5 s; a point takes
-1.0 us, 0.6 us at level 3, which compiles in 2.2 s."""
+CPU_OPTIONS = {"xla_cpu_use_fusion_emitters": False, "xla_llvm_disable_expensive_passes": True}
+"""Halves the time to compile: about 2 s where the defaults take 5 s on two cores of an EPYC. A
+point then takes 0.6 us; one optimisation level less saves 0.3 s of it and doubles that."""
 
 ONCE_OPTIONS = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 0}
 """For the part that runs once per search: no time spent on making it fast."""
@@ -158,7 +154,7 @@ class _Run:
     def __init__(self, params: SiteParams, layouts: Layouts, keep: int, score: Score) -> None:
         leaves, tree = jax.tree.flatten(params)
         given = np.concatenate([np.ravel(leaf) for leaf in leaves]).astype(np.float32)
-        self.layouts, self.points = layouts, len(layouts.tp)
+        self.layouts, self.points, self.keep = layouts, len(layouts.tp), keep
         form = _Form(tree, tuple(np.shape(leaf) for leaf in leaves))
         self.program = _program(score, keep, tuple(jax.local_devices()), form)
         self.shared = np.asarray(self.program.prepare(given))
@@ -176,13 +172,13 @@ class _Run:
         return self.shared, placed, np.int32(start), np.int32(self.points), state
 
     def best(self, state: Any) -> Best:
-        """Fetches what a search kept."""
+        """Fetches what the devices kept and joins it."""
         score, index, table, feasible = (np.asarray(part) for part in state)
-        found = np.isfinite(score)
-        index = index[found]
-        evaluation = jax.tree.unflatten(self.program.structure, list(table[:, found]))
-        kept = self.layouts.where(index)
-        return Best(evaluation, kept, score[found], int(feasible), self.points)
+        order = np.argsort(-score, kind="stable")[: self.keep]
+        order = order[np.isfinite(score[order])]
+        evaluation = jax.tree.unflatten(self.program.structure, list(table[order].T))
+        kept = self.layouts.where(index[order])
+        return Best(evaluation, kept, score[order], int(feasible.sum()), self.points)
 
 
 class _Form(NamedTuple):
@@ -227,21 +223,24 @@ class _Program(NamedTuple):
 
 @cache
 def _program(score: Score, keep: int, devices: tuple, form: _Form) -> _Program:
-    """Compiles once per score, number kept, set of devices and form of the parameters."""
+    """Compiles once per score, number kept, set of devices and form of the parameters.
+
+    Every device keeps a list of its own from chunk to chunk; they are joined once at the end.
+    """
     mesh = Mesh(np.array(devices), ("points",))
     split, whole = PartitionSpec("points"), PartitionSpec()
     point = jax.tree.map(lambda _: jax.ShapeDtypeStruct((), np.float32), Layout(*range(11)))
     halves = hoist(evaluate, form.example(), point, BATCH)
     structure = _structure(Evaluation)
-    width = structure.num_leaves
+    kept = keep * len(devices)
     empty = (
-        np.full(keep, -np.inf, np.float32),
-        np.full(keep, -1, np.int32),
-        np.zeros((width, keep), np.float32),
-        np.int32(0),
+        np.full(kept, -np.inf, np.float32),
+        np.full(kept, -1, np.int32),
+        np.zeros((kept, structure.num_leaves), np.float32),
+        np.zeros(len(devices), np.int32),
     )
 
-    def local(shared: Any, points: Any, start: Any, total: Any) -> Any:
+    def local(shared: Any, points: Any, start: Any, total: Any, state: Any) -> Any:
         offset = start + lax.axis_index("points") * BATCH
         stride = len(devices) * BATCH
         rounds = jnp.clip((total - offset + stride - 1) // stride, 0, ROUNDS)
@@ -263,23 +262,17 @@ def _program(score: Score, keep: int, devices: tuple, form: _Form) -> _Program:
             )
 
         blank = jnp.zeros((ROUNDS, BATCH), jnp.float32), jnp.zeros((ROUNDS, BATCH), bool)
-        kept, counted, scores, marks = lax.fori_loop(
-            0, rounds, one, (empty[:3], jnp.int32(0), *blank)
-        )
+        own = state[0], state[1], state[2].T
+        kept, counted, scores, marks = lax.fori_loop(0, rounds, one, (own, state[3][0], *blank))
         return (kept[0], kept[1], kept[2].T, counted[None]), (scores[None], marks[None])
 
-    spread = jax.shard_map(
+    call = jax.shard_map(
         local,
         mesh=mesh,
-        in_specs=(whole, split, whole, whole),
+        in_specs=(whole, split, whole, whole, split),
         out_specs=split,
-        check_vma=False,  # the empty state is the same on all devices and differs after one round
+        check_vma=False,  # rounds differ between devices
     )
-
-    def call(shared: Any, points: Any, start: Any, total: Any, state: Any) -> Any:
-        (value, position, table, feasible), each = spread(shared, points, start, total)
-        merged = _merge(state[:3], (value, position, table.T), keep)
-        return (*merged, state[3] + feasible.sum(dtype=jnp.int32)), each
 
     def prepare(flat: Any) -> Any:
         return halves.prepare(form.restored(flat))
