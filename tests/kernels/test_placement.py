@@ -5,6 +5,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from perfmodel.search.layouts import Axes, Job, enumerate_degrees
 from perfmodel_kernels.layout import DDP, ZERO1, ZERO2, ZERO3
 from perfmodel_kernels.placement import (
     Held,
@@ -96,13 +97,18 @@ def test_stages_add_up_to_the_layers_of_the_model(layers, pp, vpp):
     assert whole(model, pp, vpp)[DENSE] == layers
 
 
-@pytest.mark.xfail(
-    strict=True, reason="an end that would hold less than nothing is clipped: 126 layers of 125"
-)
-def test_stages_add_up_to_the_layers_where_an_end_is_empty():
-    model = GPT_22B._replace(layers=125.0, leading_dense=125.0)
-    assert missing(125, 44, 1) <= 0.06 * 125  # the search calls it a layout
-    assert whole(model, 44)[DENSE] == 125
+def searched_pipelines(layers: int) -> set[tuple[int, int]]:
+    """Stages and chunks that the search takes for a model of so many layers."""
+    job = Job(layers, 64, 8, 0, 4096, 2048, 0.05, 65_536, 8, fused=True)
+    found = enumerate_degrees(job, Axes(tp=(1,), cp=(1,), micro_batch=(1,)))
+    return {(int(pp), int(vpp)) for pp, vpp in zip(found.pp, found.vpp, strict=True)}
+
+
+@pytest.mark.parametrize("layers", [61, 96, 105, 125, 126])
+def test_every_pipeline_of_the_search_holds_the_layers_of_the_model(layers):
+    model = GPT_22B._replace(layers=float(layers), leading_dense=float(layers))
+    for pp, vpp in searched_pipelines(layers):
+        assert whole(model, pp, vpp)[DENSE] == layers, (pp, vpp)
 
 
 @pytest.mark.parametrize("pp", [1, 2, 4, 8, 12])
