@@ -98,6 +98,23 @@ def test_flop_follow_the_closed_form_of_megatron():
     assert float(flop_per_token(GPT_22B, 2048.0)) == pytest.approx(closed, rel=1e-12)
 
 
+MEASURED = [
+    # arXiv 2205.05198, table 5: chips, batch, seconds and MFU of 312 TFLOP/s, square scores counted
+    ("megatron-22b", 8, 4, 1.10, 0.415),
+    ("gpt3-175b", 64, 64, 13.75, 0.514),
+    ("megatron-530b", 280, 280, 37.83, 0.560),
+    ("megatron-1t", 512, 512, 71.49, 0.563),
+]
+
+
+@pytest.mark.parametrize(("name", "chips", "batch", "seconds", "mfu"), MEASURED)
+def test_flop_are_those_of_published_utilisation_and_time(name, chips, batch, seconds, mfu):
+    model = shipped(name, 2048)
+    above_the_diagonal = 6 * model.layers * 2048 * model.hidden
+    flop = float(flop_per_token(model, 2048.0)) + above_the_diagonal
+    assert flop * batch * 2048 == pytest.approx(mfu * 312e12 * chips * seconds, rel=0.01)
+
+
 def test_a_dense_model_uses_all_of_its_parameters():
     assert float(active_count(GPT_22B)) == float(count(GPT_22B))
 
