@@ -1,0 +1,122 @@
+"""Scale-up domain, cards and fabric to levels, parts and power."""
+
+import numpy as np
+import pytest
+
+from perfmodel.lowering.fabric import (
+    LEVELS,
+    UNLIMITED,
+    fabric_parts,
+    fabric_power,
+    lower_network,
+)
+from perfmodel_kernels.collectives import gather_time
+from perfmodel_kernels.topology import Groups
+
+
+def changed(scenario, **fields):
+    """A machine whose second fabric level has other fields."""
+    levels = list(scenario.machine.fabric.level)
+    levels[1] = levels[1].model_copy(update=fields)
+    fabric = scenario.machine.fabric.model_copy(update={"level": tuple(levels)})
+    return scenario.machine.model_copy(update={"fabric": fabric})
+
+
+def test_the_scale_up_domain_comes_first(dense):
+    network, chip = lower_network(dense.machine), dense.machine.chip
+    assert network.domain[0] == 8
+    assert network.bandwidth[0] == chip.scaleup.bandwidth * chip.efficiency.scaleup
+    assert network.latency[0] == chip.scaleup.latency
+
+
+def test_cards_inject_what_long_messages_sustain(dense):
+    network, machine = lower_network(dense.machine), dense.machine
+    assert network.bandwidth[1] == pytest.approx(50e9 * machine.fabric.link_fraction)
+
+
+def test_every_network_has_the_same_number_of_levels_and_no_end(library):
+    for site in library.names("sites"):
+        network = lower_network(library.machine(site))
+        assert [len(part) for part in network] == [LEVELS] * 3, site
+        assert np.all(np.diff(network.domain) >= 0), site
+        assert np.all(network.bandwidth > 0), site
+        assert np.all(network.latency > 0), site
+        assert np.all(np.diff(network.bandwidth[1:]) <= 0), site
+
+
+def test_a_level_without_end_joins_more_chips_than_any_site(library):
+    largest = max(library.machine(site).chips for site in library.names("sites"))
+    assert 100 * largest < UNLIMITED
+
+
+def test_oversubscription_divides_the_bandwidth_of_its_level(dense):
+    plain, tapered = lower_network(dense.machine), lower_network(changed(dense, oversubscription=7))
+    assert tapered.bandwidth[2] == pytest.approx(plain.bandwidth[2] / 7)
+    assert tapered.bandwidth[1] == plain.bandwidth[1]
+
+
+ECMP_16K = {1: 0.41, 4: 0.72, 16: 0.91, 32: 0.96}
+"""Mean rate of a permutation of 16,384 hosts over line rate by sub-flows, fluid simulation."""
+
+
+@pytest.mark.parametrize(("sub_flows", "rate"), ECMP_16K.items())
+def test_hashed_flows_collide_as_in_the_simulation(dense, sub_flows, rate):
+    spread = lower_network(changed(dense, load_balancing="spray"))
+    hashed = lower_network(changed(dense, load_balancing="ecmp", sub_flows=sub_flows))
+    assert hashed.bandwidth[2] / spread.bandwidth[2] == pytest.approx(rate, abs=0.01)
+
+
+@pytest.mark.xfail(
+    strict=True, reason="lower_network drops scaleup.pair_bandwidth, one link of a mesh"
+)
+@pytest.mark.parametrize("site", ["lumi", "jupiter", "gigafactory-mi355x"])
+def test_two_chips_of_a_mesh_have_one_link_between_them(library, site):
+    machine = library.machine(site)
+    pair = Groups(np.array([2.0]), np.array([1.0]))
+    taken = float(gather_time(np.array([1e9]), pair, lower_network(machine))[0])
+    assert machine.chip.scaleup.pair_bandwidth < machine.chip.scaleup.bandwidth
+    assert taken >= 0.5e9 / machine.chip.scaleup.pair_bandwidth
+
+
+def test_more_sub_flows_never_collide_more_and_adaptive_routing_never(dense):
+    rates = [
+        lower_network(changed(dense, load_balancing="ecmp", sub_flows=count)).bandwidth[2]
+        for count in (1, 2, 3, 4, 6, 8, 16, 32, 64)
+    ]
+    adaptive = lower_network(changed(dense, load_balancing="adaptive")).bandwidth[2]
+    static = lower_network(changed(dense, load_balancing="static")).bandwidth[2]
+    assert np.all(np.diff(rates) >= 0)
+    assert static == rates[0] < rates[-1] < adaptive
+
+
+def test_parts_of_a_three_tier_fat_tree_by_hand(dense):
+    switch = dense.machine.fabric.switch
+    assert switch.tiers == 3
+    parts = fabric_parts(dense.machine.fabric, switch.port_bandwidth)
+    # one port at the leaf, two at each tier above, as in a folded Clos of 5/4 k^2 switches
+    assert parts.ports == pytest.approx(5.0)
+    assert parts.switches == pytest.approx(5.0 / switch.ports)
+    assert parts.optics == pytest.approx(2 * 3 * switch.optical_share)
+
+
+def test_a_fat_tree_of_k_ports_needs_five_quarters_of_its_square(dense):
+    # Al-Fares et al., SIGCOMM 2008: k^3/4 hosts, 5 k^2/4 switches
+    switch = dense.machine.fabric.switch
+    hosts = switch.ports**3 / 4
+    parts = fabric_parts(dense.machine.fabric, switch.port_bandwidth)
+    assert parts.switches * hosts == pytest.approx(5 / 4 * switch.ports**2)
+
+
+def test_power_is_switches_and_optics(dense):
+    fabric, injection = dense.machine.fabric, dense.machine.node.nic_bandwidth
+    parts = fabric_parts(fabric, injection)
+    by_hand = parts.switches * fabric.switch.power + parts.optics * fabric.switch.optics_power
+    assert fabric_power(fabric, injection) == pytest.approx(by_hand)
+
+
+def test_the_network_of_a_chip_draws_what_site_reports_say(library):
+    # 116-252 W per chip for the switches and optics of a site of 100,000 H100
+    for site in ("gigafactory-h100", "colossus"):
+        machine = library.machine(site)
+        power = fabric_power(machine.fabric, machine.node.nic_bandwidth)
+        assert 0.5 * 116 <= power <= 252, site

@@ -1,0 +1,38 @@
+"""Stack config to kernel gaps, overlaps and reserves."""
+
+from perfmodel.lowering.precision import format_on
+from perfmodel.lowering.stack import lower_stack
+
+
+def test_a_stack_passes_through_and_takes_widths_from_the_format(routed):
+    stack = routed.stack
+    number_format = format_on(routed.machine.chip, routed.workload)
+    found = lower_stack(stack, number_format)
+    assert found.kernels.element_bytes == number_format.element_bytes == 1.0
+    assert found.kernels.cast_bytes == number_format.cast_bytes
+    assert found.kernels.launch == stack.kernel_launch
+    assert found.kernels.passes == stack.elementwise_passes
+    assert found.overhead == stack.step_overhead
+    assert found.spread == (stack.straggler_between, stack.straggler_within)
+    assert found.reserve == (stack.memory_reserve, stack.bucket)
+
+
+def test_fused_attention_is_a_number(library):
+    number_format = format_on(
+        library.load("chips", "a100-80"), library.load("workloads", "gpt3-175b")
+    )
+    fused = {
+        name: lower_stack(library.load("stacks", name), number_format).kernels.fused
+        for name in ("megatron-2021", "megatron-core-2025")
+    }
+    assert fused == {"megatron-2021": 0.0, "megatron-core-2025": 1.0}
+
+
+def test_overlaps_keep_their_names(library, dense):
+    number_format = format_on(dense.machine.chip, dense.workload)
+    for name in library.names("stacks"):
+        stack = library.load("stacks", name)
+        found = lower_stack(stack, number_format).overlap
+        for kind in ("tensor", "context", "expert", "pipeline", "data"):
+            assert getattr(found, kind) == getattr(stack.overlap, kind), name
+        assert found.slowdown == stack.overlap.compute_slowdown, name
