@@ -12,7 +12,7 @@ Real = Scalar
 Gemms = Float[Array, "gemm"] | Float[np.ndarray, "gemm"]
 """One value per matrix product of the layer table."""
 
-Passes = Float[Array, "gemm pass"] | Float[np.ndarray, "gemm pass"]
+Passes = Float[Array, "gemm #pass"] | Float[np.ndarray, "gemm #pass"]
 """One value per matrix product and pass: forward, data gradient, weight gradient."""
 
 Elementwise = Float[Array, "elementwise"] | Float[np.ndarray, "elementwise"]

@@ -16,8 +16,12 @@ def ring_gather_time(payload: Calls, groups: Groups, network: Network) -> Calls:
     One ring per card: a unit of level :math:`l` with :math:`g` ranks below it carries the payload
     once over its :math:`g` cards, and all levels work at the same time.
 
-    .. math:: t = \sum_l h_l \alpha_l + \frac{n-1}{n} \max_{l: h_l > 0} \frac{S}{g_{l-1} B_l},
-        \quad h_l = \frac{n}{g_{l-1}} - \frac{n}{g_l}
+    .. math:: t = \sum_l h_l \alpha_l + \max_{l: h_l > 0} \rho_l \frac{S}{g_{l-1} B_l},
+        \quad h_l = \frac{n}{g_{l-1}} - \frac{n}{g_l} + [l\ outermost] - [l\ innermost]
+
+    A chunk crosses every unit of the outermost level that the group reaches and misses one edge of
+    the innermost. Each level carries :math:`\rho = (n-1)/n` of the payload; the links of a scale-up
+    domain that the ring leaves spare what goes out through the card, a factor :math:`1 - 1/g`.
 
     Parameters
     ----------
@@ -41,11 +45,15 @@ def ring_gather_time(payload: Calls, groups: Groups, network: Network) -> Calls:
     within = ranks_within(groups, network)
     below = ranks_below(within)
     size = groups.size[:, None]
-    hops = size / below - size / within
-    used = hops > 1e-3  # a level that no edge of the ring crosses carries nothing
-    pace = jnp.where(used, payload[:, None] / (below * network.bandwidth[None, :]), 0.0)
-    ramp = (groups.size - 1.0) / groups.size
-    return (hops * network.latency[None, :]).sum(1) + ramp * pace.max(1)
+    used = within > below + 1e-3  # a level that no edge of the ring crosses carries nothing
+    outermost = jnp.where(used & (within > size - 1e-3), 1.0, 0.0)
+    innermost = jnp.where(used & (below < 1.0 + 1e-3), 1.0, 0.0)
+    hops = size / below - size / within + outermost - innermost
+    scale_up = jnp.arange(network.domain.shape[0])[None, :] == 0
+    spared = scale_up & (within < size - 1e-3)
+    share = (size - 1.0) / size * jnp.where(spared, 1.0 - below / within, 1.0)
+    pace = jnp.where(used, share * payload[:, None] / (below * network.bandwidth[None, :]), 0.0)
+    return (hops * network.latency[None, :]).sum(1) + pace.max(1)
 
 
 def hierarchical_gather_time(payload: Calls, groups: Groups, network: Network) -> Calls:
@@ -119,7 +127,7 @@ def gather_sent(payload: Calls, groups: Groups, network: Network) -> CallLevels:
     return (1.0 - below / within) * payload[:, None] / below
 
 
-def distinct_units(copies: Scalar, units: Levels, limit: Scalar) -> Levels:
+def distinct_units(copies: Scalar, units: Scalar, limit: Scalar) -> Real:
     r"""Units that hold at least one of a token's experts, at most `limit` of them.
 
     .. math:: u = \min(D [1 - (1 - 1/D)^c], limit)
@@ -135,7 +143,7 @@ def distinct_units(copies: Scalar, units: Levels, limit: Scalar) -> Levels:
 
     Returns
     -------
-    Levels
+    Real
         Expected number of units.
     """
     missed = jnp.exp(copies * jnp.log1p(-1.0 / jnp.maximum(units, 1.0 + 1e-6)))
@@ -147,10 +155,11 @@ def expert_exchange_traffic(
 ) -> Levels:
     r"""Token copies per chip that cross each level when tokens travel to their experts.
 
-    A token crosses a level once per unit below it that holds one of its experts, and is
-    multiplied inside (dispatch with forwarding); combine is the mirror image.
+    A token leaves its scale-up domain once per other domain that holds one of its experts and is
+    multiplied there: only a domain forwards, switches outside do not. Combine is the mirror image.
 
-    .. math:: x_l = T\,u_l \left(1 - \frac{g_{l-1}}{g_l}\right)
+    .. math:: x_0 = T\,u(n) \left(1 - \frac{1}{g_0}\right),\quad
+        x_l = T\,u(n / g_0)\,\frac{g_l - g_{l-1}}{n}
 
     Parameters
     ----------
@@ -174,12 +183,14 @@ def expert_exchange_traffic(
     ----------
     DeepSeek-AI, "DeepSeek-V3 Technical Report", arXiv 2412.19437, section 3.2.2.
     """
-    within = ranks_within(group, network)[0]
-    below = ranks_below(ranks_within(group, network))[0]
-    units = group.size[0] / below
+    within = ranks_within(group, network)
+    inside, below = within[0], ranks_below(within)[0]
+    size = group.size[0]
+    domains = distinct_units(copies, size / inside[0], limit)
+    outside = tokens * domains * (inside - below) / size
+    copied = tokens * distinct_units(copies, size, copies) * (1.0 - 1.0 / inside[0])
     innermost = jnp.arange(network.domain.shape[0]) == 0
-    visited = distinct_units(copies, units, jnp.where(innermost, copies, limit))
-    return tokens * visited * (1.0 - below / within)
+    return jnp.where(innermost, copied, outside)
 
 
 def exchange_time(sent: Levels, group: Groups, network: Network) -> Real:

@@ -133,7 +133,8 @@ def stage_blocks(model: Model, layout: Layout) -> Float[Array, "block stage"]:
 
     A chunk holds :math:`\lceil L/(p v) \rceil` layers; what is missing to a full grid is taken from
     the ends of the pipeline, where embedding and output need the room. Leading dense layers lie on
-    the first stage. A single stage is described by the last one, which then holds everything.
+    the first stage, what it cannot hold on the middle ones. A single stage is described by the
+    last one, which then holds everything.
 
     Returns
     -------
@@ -150,7 +151,9 @@ def stage_blocks(model: Model, layout: Layout) -> Float[Array, "block stage"]:
     layers = jnp.stack([first, full, last])
     zero, one = jnp.zeros_like(last), jnp.ones_like(last)
     ends = jnp.stack([one, zero, jnp.where(single, one, zero)])
-    leading = jnp.minimum(model.leading_dense * ends, layers)
+    ahead = jnp.minimum(model.leading_dense * ends, layers)
+    rest = (model.leading_dense - ahead.max()) / jnp.maximum(layout.pp - 2.0, 1.0)
+    leading = ahead + jnp.minimum(jnp.stack([zero, jnp.maximum(rest, 0.0), zero]), layers)
     experts = (layers - leading) * model.expert_share
     extra = jnp.stack([zero, zero, model.prediction_layers * one])
     return jnp.stack(

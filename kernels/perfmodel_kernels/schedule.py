@@ -51,10 +51,10 @@ def bubble_time(period: Stages, pipeline: Pipeline) -> Real:
 def send_exposure(one_send: Scalar, overlap: Scalar, pipeline: Pipeline) -> Real:
     r"""Time that activations and gradients on the way between stages add to a step.
 
-    .. math:: t = 2 c\, [\,m v (1 - \omega) + (p v - 1)\,]
+    .. math:: t = 2 c\, [\,m (1 - \omega)\,[v = 1] + (p v - 1)\,]
 
-    Two sends per micro-batch and chunk in the steady state, as far as they are not hidden, and
-    every send of the fill and the drain.
+    1F1B waits for two sends per micro-batch in the steady state, as far as they are not hidden;
+    interleaved chunks leave them slack. Every send of the fill and the drain counts.
 
     Parameters
     ----------
@@ -70,7 +70,8 @@ def send_exposure(one_send: Scalar, overlap: Scalar, pipeline: Pipeline) -> Real
     Real
         Exposed time. [s]
     """
-    steady = pipeline.micro_batches * pipeline.chunks * (1.0 - overlap)
+    plain = pipeline.micro_batches * (1.0 - overlap)
+    steady = jnp.where(pipeline.chunks > 1.5, 0.0, plain)
     sends = 2.0 * one_send * (steady + pipeline.stages * pipeline.chunks - 1.0)
     return jnp.where(pipeline.stages > 1.0, sends, 0.0)
 

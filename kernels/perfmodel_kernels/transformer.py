@@ -251,7 +251,7 @@ def gemm_shapes(model: Model, share: Share) -> Shape:
         Dimensions by row of the table and pass.
     """
     n, k = gemm_widths(model)
-    n = n / jnp.where(SPLIT_N, share.tp, 1.0)
+    n = (n + _repeated_keys(model, share.tp)) / jnp.where(SPLIT_N, share.tp, 1.0)
     k = k / jnp.where(SPLIT_K, share.tp, 1.0)
     queries = share.length / share.cp
     experts = jnp.maximum(model.experts, 1.0)
@@ -267,6 +267,12 @@ def gemm_shapes(model: Model, share: Share) -> Shape:
         k=jnp.stack([k, n, m], axis=1),
         groups=jnp.stack([groups, groups, groups], axis=1),
     )
+
+
+def _repeated_keys(model: Model, tp: Scalar) -> Gemms:
+    """Key and value columns that tensor ranks beyond the number of heads compute once more."""
+    repeated = jnp.maximum(tp - model.kv_heads, 0.0) * (model.qk_dim + model.v_dim)
+    return jnp.where(_row("qkv"), (1.0 - model.latent) * repeated, 0.0)
 
 
 def _row(name: str) -> np.ndarray:
@@ -377,6 +383,7 @@ def block_parameters(model: Model, tp: Scalar, ep: Scalar) -> ParameterCounts:
         Counts by kind of block.
     """
     n, k = gemm_widths(model)
+    n = n + _repeated_keys(model, tp)
     split = jnp.where(SPLIT_N | SPLIT_K, tp, 1.0)
     elements = n * k + model.biases * n
     dense = jnp.where(IS_EXPERT, 0.0, elements / split)

@@ -5,8 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[2]
 
 TRACED = """
@@ -61,10 +59,6 @@ def test_a_whole_evaluation_keeps_the_annotated_shapes():
     assert found.returncode == 0, found.stderr[-2000:]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="gemm_bytes is given a column of widths, distinct_units one limit per level",
-)
 def test_roofline_and_collectives_keep_them_too():
     found = traced(EVALUATED, ("perfmodel_kernels",))
     assert found.returncode == 0, found.stderr[-2000:]

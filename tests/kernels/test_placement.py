@@ -116,9 +116,6 @@ def test_stages_add_up_to_dense_and_expert_layers(pp):
     np.testing.assert_allclose(whole(EXPERTS, pp), np.asarray(model_blocks(EXPERTS)))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="leading dense layers beyond the first stage are taken for expert layers"
-)
 def test_leading_dense_layers_may_fill_more_than_one_stage():
     np.testing.assert_allclose(whole(EXPERTS, 16), np.asarray(model_blocks(EXPERTS)))
 

@@ -89,10 +89,6 @@ def test_the_clock_equals_a_bisection(phase, chip):
     assert float(clock_of(phase, chip)[0]) == pytest.approx(expected, rel=1e-6)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="clock_under_cap: a fourth Newton step from the steep branch ends beside the flat one",
-)
 def test_the_clock_equals_a_bisection_just_below_the_knee():
     knee = POWER.voltage_knee * POWER.highest
     at_knee = float(power_of(np.array([knee]), MATRIX, POWER)[0])

@@ -99,10 +99,10 @@ def test_a_heavy_last_stage_takes_the_time_of_its_operations(middle, last, stage
     stages=st.integers(1, 8),
     rounds=st.integers(1, 4),
 )
-def test_uneven_ends_are_overestimated_by_a_quarter_at_most(first, middle, last, stages, rounds):
+def test_uneven_ends_are_overestimated_by_a_third_at_most(first, middle, last, stages, rounds):
     periods, size = (first, middle, last), pipeline(stages, 1, rounds * stages)
     ratio = of_kernel(periods, size) / played(periods, size)
-    assert 1.0 - 1e-9 <= ratio <= 1.25
+    assert 1.0 - 1e-9 <= ratio <= 4.0 / 3.0
 
 
 @settings(max_examples=40, deadline=None)
@@ -145,10 +145,6 @@ def test_hidden_sends_of_interleaved_1f1b_leave_one_trip_through_the_chunks(chun
     assert float(exposed_sends(1e-3, 1.0, shape)) == pytest.approx(waited_for_sends(shape))
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="send_exposure: interleaved 1F1B has slack for asynchronous sends in its steady state",
-)
 @pytest.mark.parametrize("chunks", [2, 4])
 def test_sends_of_interleaved_1f1b_cost_one_trip_through_the_chunks(chunks):
     shape = pipeline(8, chunks, 64)
@@ -242,7 +238,8 @@ def test_the_slowest_stage_does_not_wait_for_itself():
 
 def test_gradient_of_the_sends_equals_the_difference():
     check_gradient(lambda send: send_exposure(send, 0.8, SHAPE), 1e-3, 1)
-    check_gradient(lambda hidden: send_exposure(1e-3, hidden, SHAPE), 0.8, -1)
+    plain = SHAPE._replace(chunks=1.0)
+    check_gradient(lambda hidden: send_exposure(1e-3, hidden, plain), 0.8, -1)
 
 
 def test_gradient_of_the_stragglers_equals_the_difference():

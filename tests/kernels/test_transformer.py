@@ -200,10 +200,6 @@ def test_experts_see_every_copy_of_a_token():
     assert float(shape.groups[row, 0]) == 64 / 8
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="gemm_shapes splits key and value heads over more tensor ranks than there are heads",
-)
 def test_every_tensor_rank_computes_a_key_head_of_its_own():
     model = EXPERTS._replace(kv_heads=8.0)
     shape = shapes_of(model, share_of(LAYOUT._replace(tp=32.0), 2048.0))
