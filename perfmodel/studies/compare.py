@@ -144,13 +144,14 @@ def conclude_from(
 
 
 def _site(case: Case, done: Progress) -> list[Row]:
-    """A row per rule; one row where both rules give the same batch."""
+    """A row per rule; one row where both give the same batch, as far as a batch may move."""
     scenario, names = case.scenario, {"name": case.site}
     chips = scenario.machine.chips
     batches = {rule: batch_at(rule, scenario.workload, chips) for rule in RULES}
+    least = batches[FIXED] * (1.0 + scenario.workload.batch.tolerance)
     rows = []
     for rule in RULES:
-        if rule == FIXED or batches[rule] != batches[FIXED]:
+        if rule == FIXED or batches[rule] > least:
             row = best_row(scenario, batch=batches[rule], axes=AXES)
             rows.append(names | {"rule": rule} | row | {"workload": case.workload})
         done(1)
