@@ -12,6 +12,7 @@ def estimate(
     site: str,
     workload: str,
     *overrides: str,
+    partition: int = 0,
     format: Literal["table", "json", "csv"] = "table",
     device: Literal["auto", "cpu", "gpu", "tpu"] = "auto",
     require: Annotated[list[str] | None, Parameter(negative=())] = None,
@@ -28,6 +29,8 @@ def estimate(
     overrides
         Changes such as layout.tp=8 site.chips=16384 chip.power.tdp="500 W". Any layout.* names the
         layout, otherwise the best one is searched.
+    partition
+        Which partition of the site, counted from 0.
     format
         A table for people, JSON with a stable schema, or CSV.
     device
@@ -46,7 +49,9 @@ def estimate(
     from perfmodel.studies.requirement import parse_requirements, unmet
 
     needs = parse_requirements(require or ())
-    scenario = Library(configs or ()).scenario(site, workload, overrides=overrides)
+    scenario = Library(configs or ()).scenario(
+        site, workload, overrides=overrides, partition=partition
+    )
     check_layout(scenario)
     sys.stderr.write(device_line(open_devices(device), device))
     from perfmodel.studies.best_layout import best_row

@@ -143,8 +143,9 @@ class Library:
         *,
         stack: str | None = None,
         overrides: Sequence[Override | str] = (),
+        partition: int = 0,
     ) -> Scenario:
-        """Resolve a job on the first partition of a site.
+        """Resolve a job on one partition of a site.
 
         Parameters
         ----------
@@ -154,6 +155,8 @@ class Library:
             Name of a software stack; none takes that of the partition.
         overrides
             Such as ``chip.memory.bandwidth=8 TB/s``, ``stack=megatron-2024`` or ``layout.tp=8``.
+        partition
+            Which partition, counted from 0.
 
         Returns
         -------
@@ -165,7 +168,7 @@ class Library:
         Faults
             All that is wrong with the overrides and with the configs.
         """
-        return resolution.scenario(self, site, workload, stack, overrides)
+        return resolution.scenario(self, site, workload, stack, overrides, partition=partition)
 
     def _find(self, kind: str, name: Any, place: Place, field: str) -> Path:
         if isinstance(name, str) and NAME.fullmatch(name):

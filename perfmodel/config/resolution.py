@@ -78,24 +78,37 @@ def machine(library: "Library", site: str, overrides: Overrides, partition: int)
     asked = _request(library, overrides)
     refuse(_stranger(one.override) for one in asked.settings if one.noun not in MACHINE)
     place = _draft(asked, "site", site)
+    _check_partition(place, partition)
+    return _machine(asked, place, partition)
+
+
+def _check_partition(place: Draft, partition: int) -> None:
     count = len(place.config.partition)
     if not 0 <= partition < count:
         expected = f"0 to {count - 1}"
         fault = Fault(problem="no such partition", expected=expected, value=str(partition))
         raise Faults([fault.at(*place.place(("partition",)))])
-    return _machine(asked, place, partition)
 
 
 def scenario(
-    library: "Library", site: str, workload: str, stack: str | None, overrides: Overrides
+    library: "Library",
+    site: str,
+    workload: str,
+    stack: str | None,
+    overrides: Overrides,
+    *,
+    partition: int,
 ) -> Scenario:
-    """Resolve a job on the first partition of a site; the faults of all its configs at once."""
+    """Resolve a job on one partition of a site; the faults of all its configs at once."""
     asked = _request(library, overrides)
     found: list[Fault] = []
     place = attempt(found, _draft, asked, "site", site)
     job = attempt(found, _draft, asked, "workload", workload)
-    built = attempt(found, _machine, asked, place, 0) if place else None
-    software = attempt(found, _stack, asked, place, stack) if place else None
+    if place:
+        attempt(found, _check_partition, place, partition)
+        refuse(found)
+    built = attempt(found, _machine, asked, place, partition) if place else None
+    software = attempt(found, _stack, asked, place, stack, partition) if place else None
     model = attempt(found, _follow, asked, "model", job, ("model",)) if job else None
     layout = attempt(found, _layout, asked)
     if not (built and job and software and model) or found:
@@ -166,9 +179,9 @@ def _follow(asked: Request, noun: str, draft: Draft, path: FieldPath) -> Draft:
     return _draft(asked, noun, draft.value(path), draft.place(path), draft.field(path))
 
 
-def _stack(asked: Request, site: Draft, name: str | None) -> Draft:
+def _stack(asked: Request, site: Draft, name: str | None, partition: int) -> Draft:
     """Read the stack: an override's choice, else the caller's, else the partition's own."""
-    path: FieldPath = ("partition", 0, "stack")
+    path: FieldPath = ("partition", partition, "stack")
     if name is None or path in site.written:
         return _follow(asked, "stack", site, path)
     return _draft(asked, "stack", name)
