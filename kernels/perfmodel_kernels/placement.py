@@ -7,7 +7,8 @@ from jaxtyping import Array, Float
 
 from perfmodel_kernels._typing import Blocks, Scalar, Stages
 from perfmodel_kernels.layout import Layout
-from perfmodel_kernels.transformer import Model, ParameterCounts, Share, block_parameters
+from perfmodel_kernels.parameters import ParameterCounts, block_parameters
+from perfmodel_kernels.transformer import Model, Share
 
 
 class Held(NamedTuple):

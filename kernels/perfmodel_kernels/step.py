@@ -18,6 +18,7 @@ from perfmodel_kernels.exposure import (
 from perfmodel_kernels.layout import ATTENTION, FULL, PARTS, ZERO1, Layout
 from perfmodel_kernels.memory import MemorySplit, Reserve, Widths, memory_split
 from perfmodel_kernels.operators import BlockTimes, ChipRates, KernelSet, block_times
+from perfmodel_kernels.parameters import model_flop_per_token
 from perfmodel_kernels.placement import (
     Placement,
     mean_over_stages,
@@ -35,7 +36,7 @@ from perfmodel_kernels.schedule import (
 )
 from perfmodel_kernels.topology import Network
 from perfmodel_kernels.traffic import Payloads, StepTraffic, step_traffic
-from perfmodel_kernels.transformer import Model, model_flop_per_token
+from perfmodel_kernels.transformer import Model
 from perfmodel_kernels.volume import step_volume
 
 

@@ -1,4 +1,4 @@
-"""Operators, parameters, FLOP and bytes of the blocks of a transformer, as tables."""
+"""Operators of the blocks of a transformer as tables: shapes, FLOP and bytes."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from perfmodel_kernels._typing import Blocks, Elementwise, Gemms, Real, Scalar
+from perfmodel_kernels._typing import Elementwise, Gemms, Real, Scalar
 from perfmodel_kernels.roofline import Shape
 
 
@@ -251,7 +251,7 @@ def gemm_shapes(model: Model, share: Share) -> Shape:
         Dimensions by row of the table and pass.
     """
     n, k = gemm_widths(model)
-    n = (n + _repeated_keys(model, share.tp)) / jnp.where(SPLIT_N, share.tp, 1.0)
+    n = (n + repeated_keys(model, share.tp)) / jnp.where(SPLIT_N, share.tp, 1.0)
     k = k / jnp.where(SPLIT_K, share.tp, 1.0)
     queries = share.length / share.cp
     experts = jnp.maximum(model.experts, 1.0)
@@ -269,8 +269,21 @@ def gemm_shapes(model: Model, share: Share) -> Shape:
     )
 
 
-def _repeated_keys(model: Model, tp: Scalar) -> Gemms:
-    """Key and value columns that tensor ranks beyond the number of heads compute once more."""
+def repeated_keys(model: Model, tp: Scalar) -> Gemms:
+    """Key and value columns that tensor ranks beyond the number of heads compute once more.
+
+    Parameters
+    ----------
+    model
+        Architecture.
+    tp
+        Tensor ranks.
+
+    Returns
+    -------
+    Gemms
+        Columns, zero but for the first row.
+    """
     repeated = jnp.maximum(tp - model.kv_heads, 0.0) * (model.qk_dim + model.v_dim)
     return jnp.where(_row("qkv"), (1.0 - model.latent) * repeated, 0.0)
 
@@ -354,128 +367,3 @@ def elementwise_bytes(model: Model, share: Share) -> tuple[Elementwise, Elementw
         jnp.stack([one * b for b in forward]) * tokens,
         jnp.stack([one * b for b in backward]) * tokens,
     )
-
-
-class ParameterCounts(NamedTuple):
-    """Parameters that one chip holds, before data-parallel sharding."""
-
-    shared: Blocks
-    """Per block, outside the routed experts."""
-    routed: Blocks
-    """Per block, in the routed experts."""
-
-
-def block_parameters(model: Model, tp: Scalar, ep: Scalar) -> ParameterCounts:
-    """Counts the parameters that one chip holds, by kind of block.
-
-    Parameters
-    ----------
-    model
-        Architecture.
-    tp
-        Tensor ranks that split columns and rows.
-    ep
-        Ranks that split the experts.
-
-    Returns
-    -------
-    ParameterCounts
-        Counts by kind of block.
-    """
-    n, k = gemm_widths(model)
-    n = n + _repeated_keys(model, tp)
-    split = jnp.where(SPLIT_N | SPLIT_K, tp, 1.0)
-    elements = n * k + model.biases * n
-    dense = jnp.where(IS_EXPERT, 0.0, elements / split)
-    routed = jnp.where(IS_EXPERT, elements * model.experts / ep, 0.0)
-    shared = contract(GEMM_BLOCKS.T, dense)
-    return ParameterCounts(
-        shared=shared + _vector_parameters(model, tp),
-        routed=contract(GEMM_BLOCKS.T, routed),
-    )
-
-
-def _vector_parameters(model: Model, tp: Scalar) -> Blocks:
-    """Embedding, positions and norms of each kind of block."""
-    norm = model.norm_vectors * model.hidden
-    per_head = model.qk_norm * 2.0 * model.qk_dim
-    latent_norms = model.latent * (model.q_compressed * model.q_rank + model.kv_rank)
-    layer = 2.0 * norm + per_head + latent_norms
-    embedding = (model.vocabulary + model.positions) * model.hidden / tp
-    return jnp.stack([layer, layer, 2.0 * norm, embedding, norm])
-
-
-def model_blocks(model: Model) -> Float[Array, "block"]:
-    """Blocks of each kind in the whole model; prediction layers share embedding and output.
-
-    Returns
-    -------
-    Float[Array, "block"]
-        Counts.
-    """
-    behind = model.layers - model.leading_dense
-    experts = behind * model.expert_share
-    one = jnp.ones_like(experts)
-    return jnp.stack([model.layers - experts, experts, 0.0 * one, one, one])
-
-
-def parameter_count(model: Model) -> Real:
-    """Parameters of the model, prediction layers apart, tied embeddings once.
-
-    Returns
-    -------
-    Real
-        Parameters.
-    """
-    held = block_parameters(model, 1.0, 1.0)
-    tied = model.tied * model.vocabulary * model.hidden
-    return (model_blocks(model) * (held.shared + held.routed)).sum() - tied
-
-
-def active_parameter_count(model: Model) -> Real:
-    """Parameters that one token passes through; input embedding included once.
-
-    Returns
-    -------
-    Real
-        Parameters.
-    """
-    held = block_parameters(model, 1.0, 1.0)
-    used = model.top_k / jnp.maximum(model.experts, 1.0)
-    tied = model.tied * model.vocabulary * model.hidden
-    return (model_blocks(model) * (held.shared + held.routed * used)).sum() - tied
-
-
-def model_flop_per_token(model: Model, length: Scalar) -> Real:
-    r"""FLOP of one token, forward and backward, without recompute; causal attention halved.
-
-    .. math:: 6 \sum n k + 3 \cdot 2 \bar{k} \, a (d_{qk} + d_v) L
-
-    Vocabulary projection included, embedding look-up free.
-
-    Parameters
-    ----------
-    model
-        Architecture.
-    length
-        Tokens of a sequence. [token]
-
-    Returns
-    -------
-    Real
-        FLOP per token. [FLOP]
-
-    References
-    ----------
-    Chowdhery et al., "PaLM", arXiv 2204.02311, appendix B, with the causal half.
-    """
-    n, k = gemm_widths(model)
-    copies = jnp.where(IS_EXPERT, model.top_k, 1.0)
-    predictions = model.prediction_layers
-    blocks = model_blocks(model) + predictions * jnp.stack(
-        [1.0 - model.expert_share, model.expert_share, 1.0, 0.0, 1.0]
-    )
-    products = (n * k * copies * contract(GEMM_BLOCKS, blocks)).sum()
-    layers = model.layers + predictions
-    attention = mean_keys(model, length) * model.heads * (model.qk_dim + model.v_dim) * layers
-    return 6.0 * products + 6.0 * attention

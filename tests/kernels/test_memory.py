@@ -23,8 +23,8 @@ from perfmodel_kernels.memory import (
     layers_in_flight,
     memory_split,
 )
+from perfmodel_kernels.parameters import block_parameters, parameter_count
 from perfmodel_kernels.placement import place
-from perfmodel_kernels.transformer import block_parameters, parameter_count
 from tests.kernels.compiling import compiled
 from tests.kernels.difference import check_gradient
 from tests.kernels.examples import EXPERTS, GPT_22B, LAYOUT, SINGLE, STEP, as_arrays, share_of

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from perfmodel.search.layouts import Axes, Job, enumerate_degrees
 from perfmodel_kernels.layout import DDP, ZERO1, ZERO2, ZERO3
+from perfmodel_kernels.parameters import model_blocks, parameter_count
 from perfmodel_kernels.placement import (
     Held,
     Placement,
@@ -17,7 +18,7 @@ from perfmodel_kernels.placement import (
     stage_blocks,
     stage_counts,
 )
-from perfmodel_kernels.transformer import BLOCKS, model_blocks, parameter_count
+from perfmodel_kernels.transformer import BLOCKS
 from tests.kernels.compiling import compiled
 from tests.kernels.difference import check_gradient
 from tests.kernels.examples import EXPERTS, GPT_22B, LAYOUT, SINGLE, as_arrays, share_of

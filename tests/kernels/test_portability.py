@@ -15,6 +15,7 @@ from perfmodel_kernels import (
     layout,
     memory,
     operators,
+    parameters,
     placement,
     power,
     roofline,
@@ -64,14 +65,15 @@ KERNELS: dict[Callable, tuple] = {
     roofline.attention_share: (4096.0, 0.6, 600.0),
     transformer.gemm_widths: (EXPERTS,),
     transformer.gemm_shapes: (EXPERTS, SHARE),
+    transformer.repeated_keys: (EXPERTS, 128.0),
     transformer.mean_keys: (EXPERTS, 4096.0),
     transformer.attention_flop: (EXPERTS, SHARE),
     transformer.elementwise_bytes: (EXPERTS, SHARE),
-    transformer.block_parameters: (EXPERTS, 4.0, 8.0),
-    transformer.model_blocks: (EXPERTS,),
-    transformer.parameter_count: (EXPERTS,),
-    transformer.active_parameter_count: (EXPERTS,),
-    transformer.model_flop_per_token: (EXPERTS, 4096.0),
+    parameters.block_parameters: (EXPERTS, 4.0, 8.0),
+    parameters.model_blocks: (EXPERTS,),
+    parameters.parameter_count: (EXPERTS,),
+    parameters.active_parameter_count: (EXPERTS,),
+    parameters.model_flop_per_token: (EXPERTS, 4096.0),
     layout.chips_used: (LAYOUT,),
     placement.place: (EXPERTS, LAYOUT, 4096.0),
     placement.stage_blocks: (EXPERTS, LAYOUT),
@@ -80,7 +82,7 @@ KERNELS: dict[Callable, tuple] = {
     placement.one_hot_of_largest: (np.ones(3), 8.0),
     placement.mean_over_stages: (PLACEMENT,),
     placement.held_parameters: (
-        jax.eval_shape(transformer.block_parameters, EXPERTS, 4.0, 8.0),
+        jax.eval_shape(parameters.block_parameters, EXPERTS, 4.0, 8.0),
         PLACEMENT.blocks,
         LAYOUT,
     ),
@@ -126,8 +128,8 @@ KERNELS: dict[Callable, tuple] = {
 """Every public function of the kernels, on an example."""
 
 MODULES = (
-    collectives, exposure, layout, memory, operators, placement, power, roofline, schedule, site,
-    step, topology, traffic, transformer, volume,
+    collectives, exposure, layout, memory, operators, parameters, placement, power, roofline, schedule,
+    site, step, topology, traffic, transformer, volume,
 )  # fmt: skip
 EAGER = {transformer.contract}
 """Takes a constant table, not an argument to trace."""

@@ -7,6 +7,13 @@ from hypothesis import strategies as st
 
 from perfmodel.config.library import Library
 from perfmodel.lowering.model import lower_model
+from perfmodel_kernels.parameters import (
+    active_parameter_count,
+    block_parameters,
+    model_blocks,
+    model_flop_per_token,
+    parameter_count,
+)
 from perfmodel_kernels.transformer import (
     ELEMENTWISE,
     ELEMENTWISE_BLOCKS,
@@ -14,15 +21,10 @@ from perfmodel_kernels.transformer import (
     GEMMS,
     IS_EXPERT,
     IS_SCORE,
-    active_parameter_count,
     attention_flop,
-    block_parameters,
     elementwise_bytes,
     gemm_shapes,
     mean_keys,
-    model_blocks,
-    model_flop_per_token,
-    parameter_count,
 )
 from tests.kernels.compiling import compiled
 from tests.kernels.difference import check_gradient, derivative
