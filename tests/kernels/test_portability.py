@@ -128,8 +128,8 @@ KERNELS: dict[Callable, tuple] = {
 """Every public function of the kernels, on an example."""
 
 MODULES = (
-    collectives, exposure, layout, memory, operators, parameters, placement, power, roofline, schedule,
-    site, step, topology, traffic, transformer, volume,
+    collectives, exposure, layout, memory, operators, parameters, placement, power, roofline,
+    schedule, site, step, topology, traffic, transformer, volume,
 )  # fmt: skip
 EAGER = {transformer.contract}
 """Takes a constant table, not an argument to trace."""
