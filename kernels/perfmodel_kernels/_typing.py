@@ -35,3 +35,21 @@ CallLevels = Float[Array, "call level"] | Float[np.ndarray, "call level"]
 
 Phases = Float[Array, "phase"] | Float[np.ndarray, "phase"]
 """One value per phase class: matrix, attention, memory-bound."""
+
+PatternLevels = Float[Array, "pattern level"] | Float[np.ndarray, "pattern level"]
+"""One value per traffic pattern and level: ring, exchange with a partner, all with all."""
+
+Algorithms = Float[Array, "algorithm"] | Float[np.ndarray, "algorithm"]
+"""One value per algorithm of a collective."""
+
+AlgorithmCalls = Float[Array, "algorithm call"]
+"""One value per algorithm and collective."""
+
+Counts = Float[Array, "..."] | Scalar
+"""One count or a table of them, whatever its axes."""
+
+Times = Float[Array, "..."]
+"""Times of one shape, whatever their axes. [s]"""
+
+CallStages = Float[Array, "call hop"]
+"""One value per collective and stage on a resource of its own."""

@@ -1,36 +1,185 @@
-"""Time of a collective over the levels of a network.
+"""Time of a gather, scatter or all-reduce over the levels of a network, by algorithm.
 
 Payload means: all-gather, the gathered output; reduce-scatter, the full input; all-reduce,
-the buffer on every rank; exchange (all-to-all), the send buffer of one rank; send, the message.
+the buffer on every rank; exchange (all-to-all), the send buffer of one rank; send, the message;
+broadcast and reduce, the message; gather and scatter with a root, what the root holds.
 """
+
+from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from perfmodel_kernels._typing import CallLevels, Calls, Levels, Real, Scalar
-from perfmodel_kernels.topology import Groups, Network, ranks_below, ranks_within
+from perfmodel_kernels._typing import (
+    AlgorithmCalls,
+    Algorithms,
+    CallLevels,
+    Calls,
+    CallStages,
+    Levels,
+    Real,
+    Scalar,
+    Times,
+)
+from perfmodel_kernels.topology import (
+    EDGE,
+    NEIGHBOUR,
+    PERMUTATION,
+    Groups,
+    Network,
+    Reach,
+    congested_share,
+    lay,
+    ranks_below,
+    ranks_within,
+)
+
+RING, RECURSIVE, RAIL, TREE, IN_NETWORK = range(5)
+"""Rows of the algorithm axis; gathers and scatters have the first three."""
+
+GATHERS = 3
+"""Algorithms of a gather or scatter."""
+
+SHARPNESS = 4.0
+"""Exponent of the blend between the protocols; estimate: MareNostrum 5 switches within a
+factor of four of the payload at which both take the same time."""
+
+NEVER = 1e9
+"""Time of an algorithm that the software does not have. [s]"""
 
 
-def ring_gather_time(payload: Calls, groups: Groups, network: Network) -> Calls:
+class Library(NamedTuple):
+    """What the communication software does."""
+
+    allowed: Algorithms
+    """1 for each algorithm that may be chosen, else 0."""
+    launch: Scalar
+    """Start of one collective on the device. [s]"""
+    pipelining: Scalar
+    """Share of the stages of an all-reduce on different links that run at the same time."""
+    tree_share: Scalar
+    """Bandwidth of a tree over that of a ring."""
+
+
+class Protocol(NamedTuple):
+    """One way to put messages on the links: little waiting or full bandwidth."""
+
+    latency: CallLevels
+    """Time of one step. [s]"""
+    bandwidth: CallLevels
+    """Per rank and direction. [B/s]"""
+
+
+class Switches(NamedTuple):
+    """Switches that add up what passes through them."""
+
+    reduction: Levels
+    """Share of the bandwidth at which a level reduces, 0 where it can't."""
+    pipelining: Scalar
+    """Share of stages on different links that run at the same time."""
+
+
+def protocols(reach: Reach, pattern: int, network: Network) -> tuple[Protocol, Protocol]:
+    """The low-latency and the bulk protocol of a synchronised pattern.
+
+    Parameters
+    ----------
+    reach
+        How the groups lie.
+    pattern
+        Row of the pattern axis.
+    network
+        Latencies and shares.
+
+    Returns
+    -------
+    tuple[Protocol, Protocol]
+        Low latency, bulk.
+    """
+    bandwidth = reach.bandwidth * congested_share(reach, pattern, network)
+    latency = network.latency[None, :]
+    short = Protocol(latency, bandwidth * network.short_fraction[None, :])
+    return short, Protocol(latency + network.bulk_latency[None, :], bandwidth)
+
+
+def faster(short: Times, bulk: Times) -> Times:
+    r"""Time under the better of two protocols, a smooth minimum.
+
+    .. math:: t = (t_s^{-p} + t_b^{-p})^{-1/p}
+
+    Parameters
+    ----------
+    short
+        Time under the low-latency protocol. [s]
+    bulk
+        Time under the bulk protocol. [s]
+
+    Returns
+    -------
+    Times
+        Never more than either. [s]
+    """
+    least, most = jnp.minimum(short, bulk), jnp.maximum(short, bulk)
+    ratio = least / jnp.maximum(most, 1e-12)
+    return least * (1.0 + ratio**SHARPNESS) ** (-1.0 / SHARPNESS)
+
+
+def used_levels(reach: Reach) -> CallLevels:
+    """1 where edges of a group cross a level, else 0.
+
+    Returns
+    -------
+    CallLevels
+        0 or 1.
+    """
+    return jnp.where(reach.within > reach.below + EDGE, 1.0, 0.0)
+
+
+def ring_hops(reach: Reach) -> CallLevels:
+    r"""Steps of a ring all-gather over each level.
+
+    A chunk crosses every unit of the outermost level that the group reaches and misses one edge of
+    the innermost.
+
+    .. math:: h_l = \frac{n}{g_{l-1}} - \frac{n}{g_l} + [l\ outermost] - [l\ innermost]
+
+    Parameters
+    ----------
+    reach
+        How the groups lie.
+
+    Returns
+    -------
+    CallLevels
+        Steps; both ways round a closed axis of a torus.
+    """
+    size, used = reach.within[:, -1:], used_levels(reach)
+    outermost = jnp.where(reach.within > size - EDGE, used, 0.0)
+    innermost = jnp.where(reach.below < 1.0 + EDGE, used, 0.0)
+    hops = size / reach.below - size / reach.within + outermost - innermost
+    straight = jnp.maximum(reach.within - 1.0, 1.0)
+    turned = jnp.where(reach.inner[None, :] > 0.5, reach.inner_hops[:, None] / straight, 1.0)
+    return hops * jnp.where(used > 0.5, turned, 1.0)
+
+
+def ring_gather_time(payload: Calls, reach: Reach, protocol: Protocol) -> Calls:
     r"""Time of a ring all-gather or reduce-scatter that uses every network card.
 
     One ring per card: a unit of level :math:`l` with :math:`g` ranks below it carries the payload
     once over its :math:`g` cards, and all levels work at the same time.
 
-    .. math:: t = \sum_l h_l \alpha_l + \max_{l: h_l > 0} \rho_l \frac{S}{g_{l-1} B_l},
-        \quad h_l = \frac{n}{g_{l-1}} - \frac{n}{g_l} + [l\ outermost] - [l\ innermost]
+    .. math:: t = \sum_l h_l \alpha_l + \max_{l: h_l > 0} \rho_l \frac{S}{g_{l-1} B_l}
 
-    A chunk crosses every unit of the outermost level that the group reaches and misses one edge of
-    the innermost. Each level carries :math:`\rho = (n-1)/n` of the payload; the links of a scale-up
-    domain that the ring leaves spare what goes out through the card, a factor :math:`1 - 1/g`.
+    Each level carries :math:`\rho = (n-1)/n` of the payload; the links of a scale-up domain that
+    the ring leaves spare what goes out through the card, a factor :math:`1 - 1/g`.
 
     Parameters
     ----------
     payload
         Gathered output :math:`S`. [B]
-    groups
-        Ranks that take part; one rank takes no time.
-    network
-        The levels that join them.
+    reach
+        How the groups lie; one rank takes no time.
+    protocol
+        Step time :math:`\alpha` and bandwidth :math:`B`.
 
     Returns
     -------
@@ -42,22 +191,52 @@ def ring_gather_time(payload: Calls, groups: Groups, network: Network) -> Calls:
     Patarasuk, Yuan, "Bandwidth optimal all-reduce algorithms for clusters of workstations",
     J. Parallel Distrib. Comput. 69, 2009.
     """
-    within = ranks_within(groups, network)
-    below = ranks_below(within)
-    size = groups.size[:, None]
-    used = within > below + 1e-3  # a level that no edge of the ring crosses carries nothing
-    outermost = jnp.where(used & (within > size - 1e-3), 1.0, 0.0)
-    innermost = jnp.where(used & (below < 1.0 + 1e-3), 1.0, 0.0)
-    hops = size / below - size / within + outermost - innermost
-    scale_up = jnp.arange(network.domain.shape[0])[None, :] == 0
-    spared = scale_up & (within < size - 1e-3)
-    share = (size - 1.0) / size * jnp.where(spared, 1.0 - below / within, 1.0)
-    pace = jnp.where(used, share * payload[:, None] / (below * network.bandwidth[None, :]), 0.0)
-    return (hops * network.latency[None, :]).sum(1) + pace.max(1)
+    size = reach.within[:, -1:]
+    used = used_levels(reach) > 0.5
+    spared = (reach.inner[None, :] > 0.5) & (reach.within < size - EDGE)
+    share = (size - 1.0) / size * jnp.where(spared, 1.0 - reach.below / reach.within, 1.0)
+    carried = share * payload[:, None] / (reach.below * protocol.bandwidth)
+    pace = jnp.where(used, carried, 0.0).max(1)
+    return (ring_hops(reach) * protocol.latency).sum(1) + pace
 
 
-def hierarchical_gather_time(payload: Calls, groups: Groups, network: Network) -> Calls:
-    r"""Time of an all-gather or reduce-scatter done level by level, logarithmic in each.
+def doubling_steps(reach: Reach) -> CallLevels:
+    """Steps of an algorithm that doubles what a rank holds at each step, level by level.
+
+    Returns
+    -------
+    CallLevels
+        Steps.
+    """
+    peers = jnp.maximum(reach.within / reach.below, 1.0)
+    return jnp.ceil(jnp.log2(peers) - EDGE)
+
+
+def level_paces(payload: Calls, reach: Reach, protocol: Protocol) -> CallLevels:
+    r"""Time that each level takes to carry its part of a gather done level by level.
+
+    .. math:: \frac{q_l - 1}{q_l} \frac{S}{g_{l-1} B_l}, \quad q_l = g_l / g_{l-1}
+
+    Parameters
+    ----------
+    payload
+        Gathered output :math:`S`. [B]
+    reach
+        How the groups lie.
+    protocol
+        Bandwidth :math:`B`.
+
+    Returns
+    -------
+    CallLevels
+        Times. [s]
+    """
+    share = 1.0 - reach.below / reach.within
+    return share * payload[:, None] / (reach.below * protocol.bandwidth)
+
+
+def recursive_gather_time(payload: Calls, reach: Reach, protocol: Protocol) -> Calls:
+    r"""Time of an all-gather or reduce-scatter by doubling, one level after the other.
 
     .. math:: t = \sum_l \left[ \lceil \log_2 q_l \rceil \alpha_l
         + \frac{q_l - 1}{q_l} \frac{S}{g_{l-1} B_l} \right], \quad q_l = g_l / g_{l-1}
@@ -66,10 +245,10 @@ def hierarchical_gather_time(payload: Calls, groups: Groups, network: Network) -
     ----------
     payload
         Gathered output :math:`S`. [B]
-    groups
-        Ranks that take part; one rank takes no time.
-    network
-        The levels that join them.
+    reach
+        How the groups lie; one rank takes no time.
+    protocol
+        Step time and bandwidth.
 
     Returns
     -------
@@ -81,16 +260,158 @@ def hierarchical_gather_time(payload: Calls, groups: Groups, network: Network) -
     Thakur, Rabenseifner, Gropp, "Optimization of collective communication operations in MPICH",
     Int. J. High Perform. Comput. Appl. 19, 2005.
     """
-    within = ranks_within(groups, network)
-    below = ranks_below(within)
-    peers = jnp.maximum(within / below, 1.0)
-    steps = jnp.ceil(jnp.log2(peers) - 1e-3)  # 1e-3: float32 log2 of a power of two
-    share = (peers - 1.0) / peers * payload[:, None] / (below * network.bandwidth[None, :])
-    return (steps * network.latency[None, :] + share).sum(1)
+    steps = doubling_steps(reach) * protocol.latency
+    return (steps + level_paces(payload, reach, protocol)).sum(1)
 
 
-def gather_time(payload: Calls, groups: Groups, network: Network) -> Calls:
-    """Time of an all-gather or reduce-scatter by the faster algorithm.
+def rail_gather_time(payload: Calls, reach: Reach, protocol: Protocol, pipelining: Scalar) -> Calls:
+    r"""Time of an all-gather or reduce-scatter along rails, chunks pipelined through the levels.
+
+    A ring inside the scale-up domain, doubling between domains on every card. Stages on different
+    links overlap; with the share :math:`\varphi` that does,
+
+    .. math:: t = \sum_l s_l \alpha_l + M + (1 - \varphi) \left(\sum_l w_l - M\right),
+        \quad M = \max_l w_l
+
+    Parameters
+    ----------
+    payload
+        Gathered output. [B]
+    reach
+        How the groups lie.
+    protocol
+        Step time and bandwidth.
+    pipelining
+        Share :math:`\varphi` of stages that run at the same time.
+
+    Returns
+    -------
+    Calls
+        Completion time. [s]
+    """
+    paces = level_paces(payload, reach, protocol)
+    return (rail_steps(reach) * protocol.latency).sum(1) + overlapped(paces, pipelining)
+
+
+def rail_steps(reach: Reach) -> CallLevels:
+    """Steps of the rail algorithm: a ring in the scale-up domain, doubling outside.
+
+    Returns
+    -------
+    CallLevels
+        Steps.
+    """
+    inside = reach.inner[None, :] > 0.5
+    return jnp.where(inside, reach.inner_hops[:, None], doubling_steps(reach))
+
+
+def overlapped(paces: CallStages, pipelining: Scalar) -> Calls:
+    """Time of stages on different links of which a share runs at the same time.
+
+    Parameters
+    ----------
+    paces
+        Time of each stage alone. [s]
+    pipelining
+        1 when the slowest stage hides all others, 0 when they follow each other.
+
+    Returns
+    -------
+    Calls
+        Time. [s]
+    """
+    slowest = paces.max(1)
+    return slowest + (1.0 - pipelining) * (paces.sum(1) - slowest)
+
+
+def tree_reduce_time(payload: Calls, reach: Reach, protocol: Protocol, share: Scalar) -> Calls:
+    r"""Time of an all-reduce over a pair of pipelined binary trees between units.
+
+    A chain inside the scale-up domain, trees between domains; every rank sends the buffer up and
+    down, spread over the cards of its unit.
+
+    .. math:: t = 2 \left[(g_0 - 1) \alpha_0 + \sum_{l > 0} \log_2 q_l\, \alpha_l\right]
+        + \frac{2 S}{\tau} \max_l \frac{1}{g_{l-1} B_l}
+
+    Parameters
+    ----------
+    payload
+        Buffer :math:`S` on every rank. [B]
+    reach
+        How the groups lie; one rank takes no time.
+    protocol
+        Step time and bandwidth.
+    share
+        Bandwidth :math:`\tau` of a tree over that of a ring.
+
+    Returns
+    -------
+    Calls
+        Completion time. [s]
+
+    References
+    ----------
+    Sanders, Speck, Traeff, "Two-tree algorithms for full bandwidth broadcast, reduction and scan",
+    Parallel Computing 35, 2009.
+    """
+    inside = reach.inner[None, :] > 0.5
+    peers = jnp.maximum(reach.within / reach.below, 1.0)
+    steps = jnp.where(inside, reach.inner_hops[:, None], jnp.log2(peers))
+    carried = jnp.where(inside, 1.0 - reach.below / reach.within, 1.0)
+    each = carried * payload[:, None] / (reach.below * protocol.bandwidth)
+    pace = jnp.where(used_levels(reach) > 0.5, each, 0.0).max(1)
+    return 2.0 * (steps * protocol.latency).sum(1) + 2.0 * pace / share
+
+
+def in_network_reduce_time(
+    payload: Calls, reach: Reach, protocol: Protocol, switches: Switches
+) -> Calls:
+    r"""Time of an all-reduce in which switches add up where they can.
+
+    A level that reduces carries the buffer once up and once down at the same time; levels outside
+    the domain that all reduce are one tree of switches, as fast as the slowest of them. A level
+    that can't reduces along rails. Stages overlap as in :func:`rail_gather_time`.
+
+    .. math:: w_l = \frac{S}{g_{l-1} \eta_l B_l}
+
+    Parameters
+    ----------
+    payload
+        Buffer :math:`S` on every rank. [B]
+    reach
+        How the groups lie.
+    protocol
+        Step time and bandwidth.
+    switches
+        Share of the bandwidth :math:`\eta` at which they reduce, and the pipelining.
+
+    Returns
+    -------
+    Calls
+        Completion time. [s]
+
+    References
+    ----------
+    Graham et al., "Scalable Hierarchical Aggregation Protocol (SHARP)", COM-HPC 2016.
+    """
+    able = switches.reduction[None, :] > 0.0
+    inside = reach.inner[None, :] > 0.5
+    share = jnp.where(able, switches.reduction[None, :], 1.0)
+    once = payload[:, None] / (reach.below * share * protocol.bandwidth)
+    used = used_levels(reach) > 0.5
+    tree = jnp.where(used & able & ~inside, once, 0.0).max(1)
+    along = 2.0 * level_paces(payload, reach, protocol)
+    stages = jnp.where(able, jnp.where(inside & used, once, 0.0), along)
+    paces = jnp.concatenate([stages, tree[:, None]], axis=1)
+    climbs = jnp.where(used, 1.0, 0.0)
+    steps = 2.0 * jnp.where(able, climbs, rail_steps(reach))
+    return (steps * protocol.latency).sum(1) + overlapped(paces, switches.pipelining)
+
+
+def gather_times(
+    payload: Calls, groups: Groups, network: Network, library: Library
+) -> AlgorithmCalls:
+    """Time of an all-gather or reduce-scatter by each algorithm.
 
     Parameters
     ----------
@@ -100,16 +421,113 @@ def gather_time(payload: Calls, groups: Groups, network: Network) -> Calls:
         Ranks that take part.
     network
         The levels that join them.
+    library
+        The software; what it does not have takes for ever.
+
+    Returns
+    -------
+    AlgorithmCalls
+        Completion times by ring, recursive and rail, launch included; one rank takes none. [s]
+    """
+    reach = lay(groups, network)
+    neighbour = protocols(reach, NEIGHBOUR, network)
+    pairs = protocols(reach, PERMUTATION, network)
+    times = jnp.stack([
+        faster(*(ring_gather_time(payload, reach, way) for way in neighbour)),
+        faster(*(recursive_gather_time(payload, reach, way) for way in pairs)),
+        faster(*(rail_gather_time(payload, reach, way, library.pipelining) for way in pairs)),
+    ])  # fmt: skip
+    return _started(times, library.allowed[:GATHERS], groups, library)
+
+
+def all_reduce_times(
+    payload: Calls, groups: Groups, network: Network, library: Library
+) -> AlgorithmCalls:
+    """Time of an all-reduce by each algorithm.
+
+    Parameters
+    ----------
+    payload
+        Buffer on every rank. [B]
+    groups
+        Ranks that take part.
+    network
+        The levels that join them.
+    library
+        The software; what it does not have takes for ever.
+
+    Returns
+    -------
+    AlgorithmCalls
+        Completion times, launch included; one rank takes none. [s]
+    """
+    reach = lay(groups, network)
+    neighbour = protocols(reach, NEIGHBOUR, network)
+    pairs = protocols(reach, PERMUTATION, network)
+    phi, trees = library.pipelining, library.tree_share
+    switches = Switches(network.reduction, phi)
+    able = jnp.where((used_levels(reach) > 0.5) & (network.reduction > 0.0)[None, :], 1.0, 0.0)
+    reduced = faster(*(in_network_reduce_time(payload, reach, way, switches) for way in neighbour))
+    times = jnp.stack([
+        2.0 * faster(*(ring_gather_time(payload, reach, way) for way in neighbour)),
+        2.0 * faster(*(recursive_gather_time(payload, reach, way) for way in pairs)),
+        2.0 * faster(*(rail_gather_time(payload, reach, way, phi) for way in pairs)),
+        faster(*(tree_reduce_time(payload, reach, way, trees) for way in neighbour)),
+        jnp.where(able.sum(1) > 0.5, reduced, NEVER),
+    ])  # fmt: skip
+    return _started(times, library.allowed, groups, library)
+
+
+def _started(
+    times: AlgorithmCalls, allowed: Algorithms, groups: Groups, library: Library
+) -> AlgorithmCalls:
+    """Adds the launch, takes out what the software lacks, and lets one rank pass."""
+    possible = jnp.where(allowed[:, None] > 0.5, times + library.launch, NEVER)
+    return jnp.where(groups.size[None, :] > 1.0 + EDGE, possible, 0.0)
+
+
+def gather_time(payload: Calls, groups: Groups, network: Network, library: Library) -> Calls:
+    """Time of an all-gather or reduce-scatter by the fastest algorithm that the software has.
+
+    Parameters
+    ----------
+    payload
+        Gathered output, or full input of a reduce-scatter. [B]
+    groups
+        Ranks that take part.
+    network
+        The levels that join them.
+    library
+        The software.
 
     Returns
     -------
     Calls
         Completion time. [s]
     """
-    return jnp.minimum(
-        ring_gather_time(payload, groups, network),
-        hierarchical_gather_time(payload, groups, network),
-    )
+    return gather_times(payload, groups, network, library).min(0)
+
+
+def all_reduce_time(payload: Calls, groups: Groups, network: Network, library: Library) -> Calls:
+    """Time of an all-reduce by the fastest algorithm that the software has.
+
+    Parameters
+    ----------
+    payload
+        Buffer on every rank. [B]
+    groups
+        Ranks that take part.
+    network
+        The levels that join them.
+    library
+        The software.
+
+    Returns
+    -------
+    Calls
+        Completion time. [s]
+    """
+    return all_reduce_times(payload, groups, network, library).min(0)
 
 
 def gather_sent(payload: Calls, groups: Groups, network: Network) -> CallLevels:
@@ -125,101 +543,6 @@ def gather_sent(payload: Calls, groups: Groups, network: Network) -> CallLevels:
     within = ranks_within(groups, network)
     below = ranks_below(within)
     return (1.0 - below / within) * payload[:, None] / below
-
-
-def distinct_units(copies: Scalar, units: Scalar, limit: Scalar) -> Real:
-    r"""Units that hold at least one of a token's experts, at most `limit` of them.
-
-    .. math:: u = \min(D [1 - (1 - 1/D)^c], limit)
-
-    Parameters
-    ----------
-    copies
-        Experts :math:`c` that a token visits.
-    units
-        Units :math:`D` among which the experts lie, uniformly.
-    limit
-        Units that the router allows.
-
-    Returns
-    -------
-    Real
-        Expected number of units.
-    """
-    missed = jnp.exp(copies * jnp.log1p(-1.0 / jnp.maximum(units, 1.0 + 1e-6)))
-    return jnp.minimum(units * (1.0 - missed), limit)
-
-
-def expert_exchange_traffic(
-    tokens: Scalar, copies: Scalar, limit: Scalar, group: Groups, network: Network
-) -> Levels:
-    r"""Token copies per chip that cross each level when tokens travel to their experts.
-
-    A token leaves its scale-up domain once per other domain that holds one of its experts and is
-    multiplied there: only a domain forwards, switches outside do not. Combine is the mirror image.
-
-    .. math:: x_0 = T\,u(n) \left(1 - \frac{1}{g_0}\right),\quad
-        x_l = T\,u(n / g_0)\,\frac{g_l - g_{l-1}}{n}
-
-    Parameters
-    ----------
-    tokens
-        Tokens :math:`T` that one chip holds.
-    copies
-        Experts that a token visits.
-    limit
-        Outer units that a token's experts may lie on.
-    group
-        The expert-parallel group, an axis of one call.
-    network
-        The levels that join it.
-
-    Returns
-    -------
-    Levels
-        Token copies.
-
-    References
-    ----------
-    DeepSeek-AI, "DeepSeek-V3 Technical Report", arXiv 2412.19437, section 3.2.2.
-    """
-    within = ranks_within(group, network)
-    inside, below = within[0], ranks_below(within)[0]
-    size = group.size[0]
-    domains = distinct_units(copies, size / inside[0], limit)
-    outside = tokens * domains * (inside - below) / size
-    copied = tokens * distinct_units(copies, size, copies) * (1.0 - 1.0 / inside[0])
-    innermost = jnp.arange(network.domain.shape[0]) == 0
-    return jnp.where(innermost, copied, outside)
-
-
-def exchange_time(sent: Levels, group: Groups, network: Network) -> Real:
-    r"""Time of an all-to-all from the bytes that each chip sends over each level.
-
-    The scale-up links work beside the network card, which all outer levels share.
-
-    .. math:: t = \max\left(\frac{x_0}{B_0}, \sum_{l>0} \frac{x_l}{B_l}\right)
-        + \sum_l \lceil \log_2 q_l \rceil \alpha_l
-
-    Parameters
-    ----------
-    sent
-        Bytes :math:`x_l` per chip and level. [B]
-    group
-        The group, an axis of one call.
-    network
-        The levels that join it.
-
-    Returns
-    -------
-    Real
-        Completion time. [s]
-    """
-    within = ranks_within(group, network)
-    peers = jnp.maximum(within / ranks_below(within), 1.0)[0]
-    start = jnp.ceil(jnp.log2(peers) - 1e-3) * network.latency
-    paces = sent / network.bandwidth
-    return jnp.maximum(paces[0], paces[1:].sum()) + start.sum()
 
 
 def send_time(message: Scalar, stride: Scalar, network: Network) -> Real:
@@ -239,11 +562,12 @@ def send_time(message: Scalar, stride: Scalar, network: Network) -> Real:
     Returns
     -------
     Real
-        Completion time. [s]
+        Completion time by the faster protocol. [s]
     """
     reached = network.domain > stride
     outermost = jnp.arange(network.domain.shape[0]) == network.domain.shape[0] - 1
-    candidates = jnp.where(
-        reached | outermost, network.latency + message / network.bandwidth, jnp.inf
-    )
-    return jnp.min(candidates)
+    aggregate = network.bandwidth * network.share[PERMUTATION]
+    bandwidth = jnp.where(network.scaleup > 0.5, jnp.minimum(aggregate, network.pair), aggregate)
+    short = network.latency + message / (bandwidth * network.short_fraction)
+    times = faster(short, network.latency + network.bulk_latency + message / bandwidth)
+    return jnp.min(jnp.where(reached | outermost, times, jnp.inf))

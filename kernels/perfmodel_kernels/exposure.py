@@ -118,7 +118,12 @@ def pass_times(
     PassTimes
         Forward and backward times. [s]
     """
-    tensor = tensor_calls(placement.model) * traffic.gathers[TENSOR]
+    half = jnp.where(  # an all-reduce stands for a gather and a scatter
+        placement.layout.sequence_parallel > 0.5,
+        traffic.gathers[TENSOR],
+        0.5 * traffic.reduces[TENSOR],
+    )
+    tensor = tensor_calls(placement.model) * half
     context = jnp.where(IS_LAYER, traffic.gathers[CONTEXT], 0.0)
     ahead = _Pass(
         times.matrix_forward,
@@ -152,6 +157,40 @@ def _recomputed(mode: Scalar, ahead: _Pass, fused: Scalar) -> Blocks:
     return jnp.where(IS_LAYER, again, 0.0)
 
 
+class CardTimes(NamedTuple):
+    """Time in which one micro-batch holds the network card, by block."""
+
+    forward: Blocks
+    """Forward pass. [s]"""
+    backward: Blocks
+    """Backward pass. [s]"""
+
+
+def card_times(model: Model, traffic: StepTraffic) -> CardTimes:
+    r"""Time in which tensor, context and expert groups hold the network card.
+
+    Parameters
+    ----------
+    model
+        Architecture.
+    traffic
+        Bytes of the collectives that leave the scale-up domain.
+
+    Returns
+    -------
+    CardTimes
+        Per micro-batch and block. [s]
+    """
+    tensor = tensor_calls(model) * traffic.sent_scaleout[TENSOR]
+    context = jnp.where(IS_LAYER, traffic.sent_scaleout[CONTEXT], 0.0)
+    ahead = jnp.where(traffic.outside > 0.5, traffic.forward_bytes, 0.0).sum()
+    behind = jnp.where(traffic.outside > 0.5, traffic.backward_bytes, 0.0).sum()
+    return CardTimes(
+        forward=(tensor + context + jnp.where(HAS_EXPERTS, ahead, 0.0)) / traffic.card,
+        backward=(tensor + 2.0 * context + jnp.where(HAS_EXPERTS, behind, 0.0)) / traffic.card,
+    )
+
+
 class Window(NamedTuple):
     """What a collective of the data-parallel ranks can hide behind."""
 
@@ -163,6 +202,10 @@ class Window(NamedTuple):
     """Layers of that stage."""
     bucket_share: Scalar
     """One bucket over all gradients."""
+    card_forward: Scalar
+    """Time in the forward pass in which other groups hold the network card. [s]"""
+    card_backward: Scalar
+    """The same in the backward pass. [s]"""
 
 
 def data_exposure(layout: Layout, traffic: StepTraffic, window: Window, overlap: Overlap) -> Real:
@@ -170,7 +213,9 @@ def data_exposure(layout: Layout, traffic: StepTraffic, window: Window, overlap:
 
     Replicas reduce gradients once per step (DDP, ZeRO-1) or per micro-batch (ZeRO-2, ZeRO-3) behind
     the backward pass, and gather weights once (ZeRO-1, ZeRO-2) or twice per micro-batch (ZeRO-3)
-    behind the passes that need them. One bucket, or one layer with ZeRO-3, stays exposed:
+    behind the passes that need them. One bucket, or one layer with ZeRO-3, stays exposed. While
+    other groups hold the network card, a collective that leaves the scale-up domain waits, so the
+    window :math:`w` is what they leave of the pass:
 
     .. math:: t = \max(t_c - \omega w,\; t_c\, \beta) + \sigma \min(\omega w, t_c)
 
@@ -193,17 +238,21 @@ def data_exposure(layout: Layout, traffic: StepTraffic, window: Window, overlap:
     count = layout.micro_batches
     zero2, zero3 = layout.sharding > ZERO2 - 0.5, layout.sharding > ZERO3 - 0.5
     ddp = layout.sharding < ZERO1 - 0.5
-    reduce = traffic.gathers[GRADIENT] + traffic.gathers[EXPERT_GRADIENT]
+    scattered = traffic.gathers[GRADIENT] + traffic.gathers[EXPERT_GRADIENT]
+    reduced = traffic.reduces[GRADIENT] + traffic.reduces[EXPERT_GRADIENT]
     gather = traffic.gathers[WEIGHT] + traffic.gathers[EXPERT_WEIGHT]
     last = jnp.where(zero3, 1.0 / jnp.maximum(window.layers, 1.0), window.bucket_share)
 
-    def exposed(time: Real, behind: Real) -> Real:
-        covered = jnp.minimum(overlap.data * behind, time)
+    outside = traffic.sent_scaleout[GRADIENT] + traffic.sent_scaleout[EXPERT_GRADIENT] > 0.0
+
+    def exposed(time: Real, behind: Real, card: Real) -> Real:
+        free = jnp.maximum(behind - jnp.where(outside, card, 0.0), 0.0)
+        covered = jnp.minimum(overlap.data * free, time)
         return jnp.maximum(time - covered, time * last) + overlap.slowdown * covered
 
-    back = reduce * jnp.where(ddp, 2.0, 1.0) + jnp.where(zero3, gather, 0.0)
+    back = jnp.where(ddp, reduced, scattered) + jnp.where(zero3, gather, 0.0)
     back_times = jnp.where(zero2, count, 1.0)
     ahead_times = jnp.where(zero3, count, jnp.where(ddp, 0.0, 1.0))
-    return back_times * exposed(back, window.backward) + ahead_times * exposed(
-        gather, window.forward
+    return back_times * exposed(back, window.backward, window.card_backward) + (
+        ahead_times * exposed(gather, window.forward, window.card_forward)
     )

@@ -7,11 +7,13 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from perfmodel_kernels._typing import Real, Scalar
+from perfmodel_kernels.collectives import Library
 from perfmodel_kernels.exposure import (
     RECOMPUTE,
     Overlap,
     PassTimes,
     Window,
+    card_times,
     data_exposure,
     pass_times,
 )
@@ -74,6 +76,8 @@ class StepParams(NamedTuple):
     link_energy: Scalar
     """Energy of a byte on the scale-up links. [J/B]"""
     network: Network
+    library: Library
+    """Communication software."""
     stack: Stack
 
 
@@ -139,7 +143,7 @@ def training_step(params: StepParams, layout: Layout) -> StepMetrics:
     model, workload, stack = params.model, params.workload, params.stack
     placement = place(model, layout, workload.length)
     times = block_times(placement, params.chip, stack.kernels, params.power)
-    traffic = step_traffic(_payloads(params, placement), layout, params.network)
+    traffic = step_traffic(_payloads(params, placement), layout, params.network, params.library)
     passes = pass_times(placement, times, traffic, stack.overlap, stack.kernels.fused)
     split = _time_split(params, placement, passes, traffic)
     step_time = jnp.stack(split).sum()
@@ -213,11 +217,15 @@ def _time_split(
     kinds = layout.micro_batches * ((ahead + behind) * slowest[None, :]).sum(1)
     bubble = bubble_time(period, pipeline)
     layers = (placement.blocks[0] + placement.blocks[1]) * slowest
+    cards = card_times(placement.model, traffic)
+    on_slowest = (placement.blocks * slowest[None, :]).sum(1)
     window = Window(
         forward=(ahead.sum(0) * slowest).sum(),
         backward=(behind.sum(0) * slowest).sum(),
         layers=layers.sum(),
         bucket_share=_bucket_share(params, placement),
+        card_forward=(cards.forward * on_slowest).sum(),
+        card_backward=(cards.backward * on_slowest).sum(),
     )
     late = straggler_fraction(layout.pp * layout.dp, layout.micro_batches, stack.spread)
     kept = sharded(placement.held, ZERO1, layout.sharding).max()

@@ -6,12 +6,13 @@ import jax.numpy as jnp
 
 from perfmodel_kernels._typing import Calls, Levels, Real, Scalar
 from perfmodel_kernels.collectives import (
-    exchange_time,
-    expert_exchange_traffic,
+    Library,
+    all_reduce_time,
     gather_sent,
     gather_time,
     send_time,
 )
+from perfmodel_kernels.exchange import exchange_time, expert_exchange_traffic
 from perfmodel_kernels.layout import Layout
 from perfmodel_kernels.topology import Groups, Network
 
@@ -43,6 +44,8 @@ class StepTraffic(NamedTuple):
 
     gathers: Calls
     """Time of each gather. [s]"""
+    reduces: Calls
+    """Time of an all-reduce of the same payload. [s]"""
     dispatch: Real
     """Tokens to experts. [s]"""
     combine: Real
@@ -57,6 +60,10 @@ class StepTraffic(NamedTuple):
     """Bytes per chip and level of one dispatch with its combine. [B]"""
     backward_bytes: Levels
     """Bytes per chip and level of their gradients. [B]"""
+    outside: Levels
+    """1 where a level lies outside the scale-up domain, else 0."""
+    card: Scalar
+    """Bandwidth of the network card of a chip. [B/s]"""
 
 
 def step_groups(layout: Layout) -> Groups:
@@ -86,7 +93,9 @@ def step_groups(layout: Layout) -> Groups:
     )
 
 
-def step_traffic(payloads: Payloads, layout: Layout, network: Network) -> StepTraffic:
+def step_traffic(
+    payloads: Payloads, layout: Layout, network: Network, library: Library
+) -> StepTraffic:
     """Time of each collective of a step when it runs once.
 
     Parameters
@@ -97,6 +106,8 @@ def step_traffic(payloads: Payloads, layout: Layout, network: Network) -> StepTr
         Degrees, from which groups and strides follow.
     network
         Levels.
+    library
+        Communication software.
 
     Returns
     -------
@@ -110,13 +121,18 @@ def step_traffic(payloads: Payloads, layout: Layout, network: Network) -> StepTr
         payloads.tokens, payloads.copies, payloads.unit_limit, experts, network
     )
     sent = gather_sent(payloads.gathers, groups, network)
+    inside = network.scaleup[None, :] > 0.5
+    outside = jnp.where(network.scaleup > 0.5, 0.0, network.bandwidth)
     return StepTraffic(
-        gathers=gather_time(payloads.gathers, groups, network),
-        dispatch=exchange_time(copies * payloads.dispatch, experts, network),
-        combine=exchange_time(copies * payloads.combine, experts, network),
+        gathers=gather_time(payloads.gathers, groups, network, library),
+        reduces=all_reduce_time(payloads.gathers, groups, network, library),
+        dispatch=exchange_time(copies * payloads.dispatch, experts, network, library),
+        combine=exchange_time(copies * payloads.combine, experts, network, library),
         send=send_time(payloads.boundary, layout.tp * layout.cp * layout.dp, network),
-        sent_scaleup=sent[:, 0],
-        sent_scaleout=sent[:, 1:].sum(1),
+        sent_scaleup=jnp.where(inside, sent, 0.0).sum(1),
+        sent_scaleout=jnp.where(inside, 0.0, sent).sum(1),
         forward_bytes=copies * (payloads.dispatch + payloads.combine),
         backward_bytes=copies * (2.0 * payloads.combine),
+        outside=1.0 - network.scaleup,
+        card=outside.max(),
     )

@@ -53,6 +53,6 @@ def step_volume(placement: Placement, traffic: StepTraffic) -> Volume:
     once = (1.0 + full) * traffic.forward_bytes + traffic.backward_bytes
     exchanges = count * blocks[1] * once
     return Volume(
-        scaleup=(calls * traffic.sent_scaleup).sum() + exchanges[0],
-        scaleout=(calls * traffic.sent_scaleout).sum() + exchanges[1:].sum(),
+        scaleup=(calls * traffic.sent_scaleup).sum() + (exchanges * (1.0 - traffic.outside)).sum(),
+        scaleout=(calls * traffic.sent_scaleout).sum() + (exchanges * traffic.outside).sum(),
     )

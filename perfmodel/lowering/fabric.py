@@ -4,23 +4,107 @@ from typing import NamedTuple
 
 import numpy as np
 
+from perfmodel.config.schema.chip import Chip
 from perfmodel.config.schema.fabric import Fabric, Level
 from perfmodel.config.schema.scenario import Machine
 from perfmodel_kernels.topology import Network
 
 LEVELS = 5
-"""Levels of every lowered network: one scale-up domain and at most four above."""
+"""Levels of every lowered network: the scale-up domain, or the axes of its torus, and the fabric."""
 
 UNLIMITED = 1e9
 """Chips of a level without end, beyond any site. [chips]"""
 
-_ECMP_SUB_FLOWS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
-_ECMP_MEAN_RATE = (0.410, 0.566, 0.716, 0.835, 0.914, 0.960)
-"""Mean rate of a random permutation over line rate, 16,384 hosts on a three-tier non-blocking Clos,
-max-min fair fluid simulation of ten draws; result of a simulation, not a measurement."""
+REACH = 0.05
+"""Spread of flows under adaptive routing or packet spraying; estimate: the slowest of 1,024 then
+keeps 0.86 of the fluid rate, packet simulations of a permutation of 1,024 hosts give 0.82-0.88."""
 
-_STATIC_RATE = _ECMP_MEAN_RATE[0]
-"""One fixed path per pair is hashed like a single sub-flow."""
+
+class _Flows(NamedTuple):
+    """Rate of flows that hashing spreads over equal paths: mean and first percentile by sub-flows,
+    over the line rate; 16,384 hosts on a three-tier non-blocking Clos, max-min fair fluid
+    simulation of ten draws; result of a simulation, not a measurement.
+    """
+
+    mean: tuple[float, ...]
+    low: tuple[float, ...]
+
+
+_SUB_FLOWS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+_SHIFT = _Flows(
+    mean=(0.4993, 0.6559, 0.7973, 0.8946, 0.9503, 0.9781),
+    low=(0.2000, 0.3333, 0.5049, 0.6714, 0.8026, 0.8894),
+)
+"""Every host sends to the same place of the next pod: edges of a ring."""
+_RANDOM = _Flows(
+    mean=(0.4102, 0.5663, 0.7163, 0.8346, 0.9137, 0.9602),
+    low=(0.1893, 0.3095, 0.4659, 0.6259, 0.7626, 0.8604),
+)
+"""Every host sends to another, drawn at random."""
+
+_FIRST_PERCENTILE = 2.326
+"""Standard deviations below the mean of a normal value."""
+
+
+class Collisions(NamedTuple):
+    """What spreading flows over paths leaves of the bandwidth, by traffic pattern."""
+
+    share: tuple[float, float, float]
+    """Mean rate over the line rate: ring, one partner, all with all."""
+    spread: tuple[float, float, float]
+    """Standard deviation over the mean of the time of a flow."""
+
+
+def collisions(level: Level, position: int, spread: float | None) -> Collisions:
+    r"""Mean rate and spread of the flows that cross a level.
+
+    The spread is the one whose slowest of a hundred flows has the rate of the first percentile,
+    :math:`\sigma = (m / p_1 - 1) / 2.326`. All-to-all takes every partner in turn, which averages
+    the spread away.
+
+    Parameters
+    ----------
+    level
+        Load balancing and sub-flows.
+    position
+        Level outside the scale-up domain; 0 is the leaf, which has one path to each card.
+    spread
+        Measured spread of the fabric, if there is one.
+
+    Returns
+    -------
+    Collisions
+        Shares and spreads.
+    """
+    if level.load_balancing in ("adaptive", "spray") or position == 0:
+        sigma = REACH if spread is None else spread
+        return Collisions((1.0, 1.0, 1.0), (sigma, sigma, 0.0))
+    sub_flows = 1.0 if level.load_balancing == "static" else float(level.sub_flows)
+    ring, partner = (_hashed(flows, sub_flows) for flows in (_SHIFT, _RANDOM))
+    sigmas = (ring[1], partner[1]) if spread is None else (spread, spread)
+    return Collisions((ring[0], partner[0], partner[0]), (*sigmas, 0.0))
+
+
+def _hashed(flows: _Flows, sub_flows: float) -> tuple[float, float]:
+    """Mean rate and spread at a number of sub-flows."""
+    at = np.log2(sub_flows)
+    mean = float(np.interp(at, np.log2(_SUB_FLOWS), flows.mean))
+    low = float(np.interp(at, np.log2(_SUB_FLOWS), flows.low))
+    return mean, (mean / low - 1.0) / _FIRST_PERCENTILE
+
+
+class _Row(NamedTuple):
+    """One level of a network."""
+
+    domain: float
+    bandwidth: float
+    latency: float
+    bulk_latency: float
+    short_fraction: float
+    collisions: Collisions
+    reduction: float
+    scaleup: float
+    wrap: float
 
 
 def lower_network(machine: Machine) -> Network:
@@ -35,34 +119,81 @@ def lower_network(machine: Machine) -> Network:
     -------
     Network
         Domains in chips, bandwidth per chip and direction [B/s], latency [s].
+
+    Raises
+    ------
+    ValueError
+        When the axes of a torus and the levels of the fabric are more than fit.
     """
-    chip, fabric = machine.chip, machine.fabric
+    rows = [*_scaleup_rows(machine.chip), *_fabric_rows(machine)]
+    if len(rows) > LEVELS:
+        raise ValueError(
+            f"fabric {machine.fabric.name!r}: {len(machine.fabric.level)} levels above "
+            f"{len(rows) - len(machine.fabric.level)} of the scale-up domain; at most {LEVELS}"
+        )
+    while len(rows) < LEVELS:  # a repeated level joins nobody new and costs nothing
+        rows.append(rows[-1])
+    columns = {name: np.array([getattr(row, name) for row in rows]) for name in _PLAIN}
+    growing = np.maximum.accumulate(columns.pop("domain"))
+    return Network(
+        domain=growing,
+        share=np.array([row.collisions.share for row in rows]).T,
+        spread=np.array([row.collisions.spread for row in rows]).T,
+        pair=machine.chip.scaleup.pair_bandwidth * machine.chip.efficiency.scaleup,
+        **columns,
+    )
+
+
+_PLAIN = tuple(name for name in _Row._fields if name != "collisions")
+
+
+def _scaleup_rows(chip: Chip) -> list[_Row]:
+    """The scale-up domain: one level, or one per axis of a torus."""
+    scaleup = chip.scaleup
+    axes = scaleup.torus or (scaleup.domain,)
+    wrap = float(scaleup.wrap or 0) if scaleup.torus else 0.0
+    return [
+        _Row(
+            domain=float(reach),
+            bandwidth=scaleup.bandwidth * chip.efficiency.scaleup,
+            latency=scaleup.latency,
+            bulk_latency=scaleup.bulk_latency,
+            short_fraction=max(scaleup.short_fraction, _ONE_PROTOCOL),
+            collisions=Collisions((1.0, 1.0, 1.0), (0.0, 0.0, 0.0)),
+            reduction=scaleup.reduction / chip.efficiency.scaleup,
+            scaleup=1.0,
+            wrap=wrap,
+        )
+        for reach in np.cumprod(axes)
+    ]
+
+
+def _fabric_rows(machine: Machine) -> list[_Row]:
+    """The levels outside the scale-up domain."""
+    fabric = machine.fabric
     injection = machine.node.nic_bandwidth * fabric.link_fraction
-    domain = [float(chip.scaleup.domain)]
-    bandwidth = [chip.scaleup.bandwidth * chip.efficiency.scaleup]
-    latency = [chip.scaleup.latency]
-    for position, level in enumerate(fabric.level):
-        domain.append(max(_chips(level), domain[-1]))
-        bandwidth.append(injection / level.oversubscription * _balance(level, position))
-        latency.append(level.latency)
-    while len(domain) < LEVELS:  # a repeated level joins nobody new and costs nothing
-        domain.append(domain[-1])
-        bandwidth.append(bandwidth[-1])
-        latency.append(latency[-1])
-    return Network(np.array(domain), np.array(bandwidth), np.array(latency))
+    return [
+        _Row(
+            domain=_chips(level),
+            bandwidth=injection / level.oversubscription,
+            latency=level.latency,
+            bulk_latency=fabric.bulk_latency,
+            short_fraction=max(fabric.short_fraction, _ONE_PROTOCOL),
+            collisions=collisions(level, position, fabric.spread),
+            reduction=fabric.reduction,
+            scaleup=0.0,
+            wrap=0.0,
+        )
+        for position, level in enumerate(fabric.level)
+    ]
+
+
+_ONE_PROTOCOL = 1e-6
+"""Share of the bandwidth at which the low-latency protocol is never chosen."""
 
 
 def _chips(level: Level) -> float:
     return UNLIMITED if level.chips == "unlimited" else float(level.chips)
-
-
-def _balance(level: Level, position: int) -> float:
-    """Share of the bandwidth that load balancing leaves; a leaf has one path and loses nothing."""
-    if position == 0 or level.load_balancing in ("adaptive", "spray"):
-        return 1.0
-    if level.load_balancing == "static":
-        return _STATIC_RATE
-    return float(np.interp(np.log2(level.sub_flows), np.log2(_ECMP_SUB_FLOWS), _ECMP_MEAN_RATE))
 
 
 class PerChip(NamedTuple):

@@ -7,7 +7,7 @@ from perfmodel.lowering.chip import lower_chip, lower_power
 from perfmodel.lowering.fabric import fabric_power, lower_network
 from perfmodel.lowering.model import lower_model
 from perfmodel.lowering.precision import format_on
-from perfmodel.lowering.stack import lower_stack
+from perfmodel.lowering.stack import lower_library, lower_stack
 from perfmodel.lowering.workload import lower_workload
 from perfmodel_kernels.power import Facility, NodePower
 from perfmodel_kernels.site import SiteParams
@@ -94,6 +94,7 @@ def lower_step(scenario: Scenario) -> StepParams:
         capacity=machine.chip.memory.capacity,
         link_energy=machine.chip.energy.link_byte + _COPIES * machine.chip.energy.hbm_byte,
         network=lower_network(machine),
+        library=lower_library(stack.collectives),
         stack=lower_stack(stack, number_format),
     )
 

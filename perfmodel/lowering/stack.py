@@ -1,7 +1,18 @@
 """Stack config to kernel gaps, overlaps and reserves."""
 
+import numpy as np
+
+from perfmodel.config.schema.stack import Collectives
 from perfmodel.config.schema.stack import Stack as StackConfig
 from perfmodel.lowering.precision import Format
+from perfmodel_kernels.collectives import (
+    IN_NETWORK,
+    RAIL,
+    RECURSIVE,
+    RING,
+    TREE,
+    Library,
+)
 from perfmodel_kernels.exposure import Overlap
 from perfmodel_kernels.memory import Reserve
 from perfmodel_kernels.operators import KernelSet
@@ -44,4 +55,40 @@ def lower_stack(stack: StackConfig, number_format: Format) -> Stack:
             data=overlap.data,
             slowdown=overlap.compute_slowdown,
         ),
+    )
+
+
+ALGORITHMS = {
+    "ring": RING,
+    "recursive": RECURSIVE,
+    "rail": RAIL,
+    "tree": TREE,
+    "in-network": IN_NETWORK,
+}
+"""Names of the algorithms in a config, and their rows."""
+
+
+def lower_library(collectives: Collectives) -> Library:
+    """The communication library.
+
+    A library without an algorithm for gathers gathers by rings.
+
+    Parameters
+    ----------
+    collectives
+        The config.
+
+    Returns
+    -------
+    Library
+        SI numbers.
+    """
+    rows = {ALGORITHMS[name] for name in collectives.algorithms}
+    if not rows & {RING, RECURSIVE, RAIL}:
+        rows.add(RING)
+    return Library(
+        allowed=np.array([float(row in rows) for row in sorted(ALGORITHMS.values())]),
+        launch=collectives.launch,
+        pipelining=collectives.pipelining,
+        tree_share=collectives.tree_share,
     )

@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from perfmodel_kernels.collectives import Library
 from perfmodel_kernels.layout import NONE, ZERO1, Layout
 from perfmodel_kernels.memory import Reserve, Widths
 from perfmodel_kernels.operators import ChipRates, KernelSet
@@ -95,9 +96,22 @@ POWER = ChipPower(
 NETWORK = Network(
     domain=np.array([8.0, 32.0, 1024.0, 1e9, 1e9]),
     bandwidth=np.array([400e9, 50e9, 45e9, 40e9, 40e9]),
-    latency=np.array([2e-6, 5e-6, 6e-6, 8e-6, 8e-6]),
+    latency=np.array([1e-6, 3e-6, 4e-6, 6e-6, 6e-6]),
+    bulk_latency=np.array([2e-6, 9e-6, 9e-6, 9e-6, 9e-6]),
+    short_fraction=np.array([0.2, 0.1, 0.1, 0.1, 0.1]),
+    share=np.array(
+        [[1.0, 1.0, 0.95, 0.95, 0.95], [1.0, 1.0, 0.9, 0.9, 0.9], [1.0, 1.0, 0.9, 0.9, 0.9]]
+    ),
+    spread=np.array([[0.0, 0.05, 0.08, 0.08, 0.08]] * 2 + [[0.0] * 5]),
+    reduction=np.array([0.7, 0.8, 0.8, 0.0, 0.0]),
+    scaleup=np.array([1.0, 0.0, 0.0, 0.0, 0.0]),
+    wrap=np.zeros(5),
+    pair=400e9,
 )
 """Eight chips on one switch, four such on a leaf, then a pod and the site."""
+
+LIBRARY = Library(allowed=np.ones(5), launch=7e-6, pipelining=0.9, tree_share=0.9)
+"""Every algorithm allowed."""
 
 STACK = Stack(
     kernels=KernelSet(element_bytes=1.0, cast_bytes=4.0, launch=1.5e-6, fused=1.0, passes=1.5),
@@ -138,6 +152,7 @@ STEP = StepParams(
     capacity=80e9,
     link_energy=115e-12,
     network=NETWORK,
+    library=LIBRARY,
     stack=STACK,
 )
 

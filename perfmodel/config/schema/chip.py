@@ -1,5 +1,6 @@
 """What one accelerator can do, holds, sends and draws."""
 
+import math
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -14,9 +15,11 @@ from perfmodel.config.schema._model import (
     EnergyPerByte,
     EnergyPerFlop,
     FlopRate,
+    Fraction,
     Named,
     Power,
     Seconds,
+    SecondsOrZero,
     Share,
 )
 from perfmodel.config.units import text
@@ -87,13 +90,34 @@ class ScaleUp(Config):
     domain: Count
     """Chips that the links join."""
     latency: Seconds
-    """One hop between two chips of the domain. [s]"""
+    """One step of the low-latency protocol between two chips of the domain. [s]"""
+    bulk_latency: SecondsOrZero
+    """What a step of the bulk protocol takes beyond that. [s]"""
+    short_fraction: Fraction
+    """Bandwidth of the low-latency protocol over that of the bulk protocol; 0 where there is one
+    protocol."""
+    reduction: Fraction = 0.0
+    """Share of the bandwidth at which the switches of the domain reduce a buffer; 0 where they
+    can't."""
+    torus: tuple[Count, ...] = Field(default=(), max_length=3)
+    """Chips along each axis where the domain is a torus."""
+    wrap: Count | None = None
+    """Chips whose multiples close an axis of the torus to a ring."""
 
     @model_validator(mode="after")
     def _one_peer_takes_part(self) -> Self:
         if self.pair_bandwidth > self.bandwidth:
             most = f"at most bandwidth, {text(self.bandwidth, 'B/s')}"
             raise Problem("more than to all peers", most, "pair_bandwidth")
+        return self
+
+    @model_validator(mode="after")
+    def _axes_hold_the_domain(self) -> Self:
+        if self.torus and math.prod(self.torus) != self.domain:
+            axes = " x ".join(str(chips) for chips in self.torus)
+            raise Problem(f"{axes} chips", f"a product of {self.domain}, the domain", "torus")
+        if self.torus and self.wrap is None:
+            raise Problem("missing beside torus", "chips at which an axis closes", "wrap")
         return self
 
 

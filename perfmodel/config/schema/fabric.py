@@ -15,6 +15,7 @@ from perfmodel.config.schema._model import (
     Named,
     PowerOrZero,
     Seconds,
+    SecondsOrZero,
     Share,
 )
 
@@ -58,10 +59,18 @@ class Fabric(Named):
 
     kind: Literal["fat-tree", "rail-fat-tree", "dragonfly", "dragonfly+", "torus"]
     """Family of the topology."""
-    in_network_reduction: bool
-    """Whether switches can reduce (SHARP)."""
+    reduction: Fraction
+    """Share of the bandwidth at which switches reduce a buffer (SHARP); 0 where they can't."""
     link_fraction: Share
     """Sustained share of the injection bandwidth of a long message."""
+    bulk_latency: SecondsOrZero
+    """What a step of the bulk protocol takes beyond one of the low-latency protocol. [s]"""
+    short_fraction: Fraction
+    """Bandwidth of the low-latency protocol over that of the bulk protocol; 0 where there is one
+    protocol."""
+    spread: Fraction | None = None
+    """Standard deviation over the mean of the time of flows that share a synchronised pattern; the
+    load balancing of each level says it where it is left out."""
     level: tuple[Level, ...] = Field(min_length=1, max_length=4)
     """From the leaf to the whole site."""
     switch: Switch

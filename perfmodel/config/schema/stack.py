@@ -1,10 +1,24 @@
 """A generation of training software: what it overlaps, fuses and wastes."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from perfmodel.config.schema._model import Bytes, Config, Count, Fraction, Named, Positive, Seconds
+from perfmodel.config.schema._model import (
+    Bytes,
+    Config,
+    Count,
+    Fraction,
+    Named,
+    Positive,
+    Seconds,
+    SecondsOrZero,
+    Share,
+)
+
+Algorithm = Literal["ring", "recursive", "rail", "tree", "in-network"]
+"""Rings; doubling level by level; rings in the domain and doubling along rails; a pair of binary
+trees; switches that add up."""
 
 Multiplier = Annotated[float, Field(gt=0.0, le=1.5)]
 
@@ -24,6 +38,19 @@ class Overlap(Config):
     """Gradient and parameter collectives behind the backward and forward passes."""
     compute_slowdown: Fraction
     """Share of the compute rate that a running collective takes (SM tax)."""
+
+
+class Collectives(Config):
+    """The communication library."""
+
+    algorithms: tuple[Algorithm, ...] = Field(min_length=1)
+    """Algorithms that it may choose, call by call."""
+    launch: SecondsOrZero
+    """Start of one collective on the device. [s]"""
+    pipelining: Fraction
+    """Share of the stages of a collective on different links that run at the same time."""
+    tree_share: Share
+    """Bandwidth of a tree over that of a ring."""
 
 
 class Stack(Named):
@@ -57,3 +84,4 @@ class Stack(Named):
     straggler_within: Fraction
     """Standard deviation of one micro-batch's time over its mean."""
     overlap: Overlap
+    collectives: Collectives
