@@ -202,7 +202,8 @@ def joined(parts: Sequence[Rows]) -> Rows:
         for place, part in enumerate(parts)
         for key in part.pair
     ]
-    return Rows(**texts, **{name: np.array(chained(name)) for name in numbers}, pair=pair)
+    columns: dict[str, Any] = {name: np.array(chained(name)) for name in numbers}
+    return Rows(**texts, **columns, pair=pair)
 
 
 def _judged(rows: Rows) -> np.ndarray:
