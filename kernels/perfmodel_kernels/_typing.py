@@ -34,7 +34,7 @@ CallLevels = Float[Array, "call level"] | Float[np.ndarray, "call level"]
 """One value per collective and level."""
 
 Phases = Float[Array, "phase"] | Float[np.ndarray, "phase"]
-"""One value per phase class: matrix, attention, memory-bound."""
+"""One value per phase class: matrix, attention, memory-bound, communication."""
 
 PatternLevels = Float[Array, "pattern level"] | Float[np.ndarray, "pattern level"]
 """One value per traffic pattern and level: ring, exchange with a partner, all with all."""

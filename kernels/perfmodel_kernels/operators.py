@@ -4,14 +4,18 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
-from perfmodel_kernels._typing import Blocks, Elementwise, Gemms, Passes, Phases, Real, Scalar
+from perfmodel_kernels._typing import Blocks, Elementwise, Gemms, Passes, Real, Scalar
 from perfmodel_kernels.placement import Placement, mean_over_stages
 from perfmodel_kernels.power import (
     ChipPower,
+    Links,
+    Pace,
     Work,
-    clock_under_cap,
+    pace_under_cap,
     phase_energy,
+    phase_power,
     waiting_power,
 )
 from perfmodel_kernels.roofline import (
@@ -98,8 +102,14 @@ class BlockTimes(NamedTuple):
     attention_backward: Blocks
     elementwise_forward: Blocks
     elementwise_backward: Blocks
-    clock: Phases
-    """Clock of each phase class over the clock of the specification."""
+    pace: Pace
+    """Clock of each phase class, and what a cap below the lowest clock adds to its duration."""
+    carried: Real
+    """Bytes on the links behind the matrix products, their energy counted there. [B]"""
+    waiting: Real
+    """Power of a chip that waits for others. [W]"""
+    streaming: Real
+    """Power of a chip that streams its memory. [W]"""
     energy: Real
     """Energy of the mean chip, nothing recomputed. [J]"""
     time: Real
@@ -189,15 +199,24 @@ def _memory_bound(model: Model, share: Share, gemm: _Gemm, kernels: KernelSet) -
     return _MemoryBound(traffic, softmax, launches)
 
 
+def _attention_times(share: Share, flop: Real, chip: ChipRates) -> Float[Array, "2"]:
+    """Fused attention of one layer at the clock of the specification, forward and backward."""
+    rate = attention_share(share.length, chip.peak_16bit, chip.attention_half_length)
+    return jnp.stack([
+        flop / (rate * chip.attention_forward),
+        BACKWARD_FLOP * flop / (rate * chip.attention_backward),
+    ])  # fmt: skip
+
+
 def block_times(
-    placement: Placement, chip: ChipRates, kernels: KernelSet, power: ChipPower
+    placement: Placement, chip: ChipRates, kernels: KernelSet, power: ChipPower, links: Links
 ) -> BlockTimes:
     r"""Operators of one micro-batch on one chip, at the clocks that the power cap allows.
 
-    .. math:: t = \max\left(\frac{t_{compute}}{r}, \frac{bytes}{B}\right) + t_{launch}
+    .. math:: t = s \max\left(\frac{t_{compute}}{r}, \frac{bytes}{B}\right) + t_{launch}
 
-    with one clock :math:`r` for matrix products, attention and memory-bound operators each, solved
-    for the mean chip of the pipeline.
+    with one clock :math:`r` and stretch :math:`s` for matrix products, attention, memory-bound
+    operators and communication each, solved for the mean chip of the pipeline.
 
     Parameters
     ----------
@@ -209,11 +228,13 @@ def block_times(
         How the software writes its kernels.
     power
         Electrical side of the chip.
+    links
+        Traffic that runs behind the products and draws power beside them.
 
     Returns
     -------
     BlockTimes
-        Times by block, clocks, energy and FLOP of the mean chip.
+        Times by block, paces, powers, energy and FLOP of the mean chip.
     """
     model, share = placement.model, placement.share
     mean_blocks = mean_over_stages(placement)
@@ -224,52 +245,58 @@ def block_times(
     layers = mean_blocks[0] + mean_blocks[1]
 
     flop = attention_flop(model, share) * kernels.fused
-    length = share.length
-    rate = attention_share(length, chip.peak_16bit, chip.attention_half_length)
-    attention = jnp.stack([
-        flop / (rate * chip.attention_forward),
-        BACKWARD_FLOP * flop / (rate * chip.attention_backward),
-    ])  # fmt: skip
+    attention = _attention_times(share, flop, chip)
     gemm_memory = gemm.memory / chip.hbm
-    at_spec = jnp.maximum(gemm.compute, gemm_memory) * weight
+    arithmetic_bounds = gemm.compute > gemm_memory
+    scaled = (jnp.where(arithmetic_bounds, gemm.compute, 0.0) * weight).sum()
+    fixed = (jnp.where(arithmetic_bounds, 0.0, gemm_memory) * weight).sum()
     moved = traffic.forward + traffic.backward + softmax.forward + softmax.backward
     bytes_mean = (mean_blocks * moved).sum()
+    carried = jnp.minimum(links.hidden, links.rate * (fixed + scaled / power.highest))
+    nothing = jnp.zeros_like(bytes_mean)
     work = Work(
-        time=jnp.stack([at_spec.sum(), layers * attention.sum(), bytes_mean / chip.hbm]),
+        scaled=jnp.stack([scaled, layers * attention.sum(), nothing, nothing]),
+        fixed=jnp.stack([fixed, nothing, bytes_mean / chip.hbm, nothing + 1.0]),
         flop_energy=jnp.stack([
             (gemm.energy * weight).sum(),
             layers * flop * (1.0 + BACKWARD_FLOP) * chip.attention_energy,
-            jnp.zeros_like(bytes_mean),
+            nothing,
+            nothing,
         ]),
         byte_energy=jnp.stack([
-            (gemm.memory * weight).sum() * chip.hbm_energy,
-            jnp.zeros_like(bytes_mean),
+            (gemm.memory * weight).sum() * chip.hbm_energy + carried * links.energy,
+            nothing,
             bytes_mean * chip.hbm_energy,
+            nothing + links.rate * links.energy,
         ]),
     )  # fmt: skip
-    clock = clock_under_cap(work, power)
+    pace = pace_under_cap(work, power)
+    clock, stretch = pace
+    waiting = waiting_power(pace, power)[3]
+    beyond = (phase_power(clock, work, power) - power.idle) / stretch
 
-    run = jnp.maximum(gemm.compute / clock[0], gemm_memory)
+    run = jnp.maximum(gemm.compute / clock[0], gemm_memory) * stretch[0]
+    hbm = chip.hbm / stretch[2]
     score = jnp.where(jnp.asarray(IS_SCORE), 1.0, 0.0)
-    fused = jnp.where(IS_LAYER[:, None], attention / clock[1], 0.0)
+    core = attention * (stretch[1] / clock[1])
+    fused = jnp.where(IS_LAYER[:, None], core, 0.0)
     forward, backward = run[:, 0], run[:, 1] + run[:, 2]
-    busy = jnp.stack([
-        (run * weight).sum(),
-        layers * attention.sum() / clock[1],
-        bytes_mean / chip.hbm,
-    ])  # fmt: skip
+    busy = jnp.stack([(run * weight).sum(), layers * core.sum(), bytes_mean / hbm, nothing])
     gap = (mean_blocks * (launches.forward + launches.backward)).sum() * kernels.launch
-    energy = phase_energy(clock, busy, work, power).sum()
+    energy = phase_energy(pace, busy, work, power)[:3].sum()
     scores = (gemm.flop[:, 0] * weight[:, 0] * score).sum() + layers * flop
     return BlockTimes(
         matrix_forward=_by_block(forward * (1.0 - score)),
         matrix_backward=_by_block(backward * (1.0 - score)),
-        attention_forward=_by_block(forward * score) + fused[:, 0] + softmax.forward / chip.hbm,
-        attention_backward=_by_block(backward * score) + fused[:, 1] + softmax.backward / chip.hbm,
-        elementwise_forward=traffic.forward / chip.hbm + launches.forward * kernels.launch,
-        elementwise_backward=traffic.backward / chip.hbm + launches.backward * kernels.launch,
-        clock=clock,
-        energy=energy + gap * waiting_power(power),
+        attention_forward=_by_block(forward * score) + fused[:, 0] + softmax.forward / hbm,
+        attention_backward=_by_block(backward * score) + fused[:, 1] + softmax.backward / hbm,
+        elementwise_forward=traffic.forward / hbm + launches.forward * kernels.launch,
+        elementwise_backward=traffic.backward / hbm + launches.backward * kernels.launch,
+        pace=pace,
+        carried=carried,
+        waiting=waiting,
+        streaming=power.idle + beyond[2],
+        energy=energy + gap * waiting,
         time=busy.sum() + gap,
         flop=(gemm.flop * weight).sum() + layers * flop * (1.0 + BACKWARD_FLOP),
         forward_flop=(gemm.flop[:, 0] * in_layers).sum() + layers * flop,

@@ -1,4 +1,4 @@
-"""Clock under a power cap, chip energy, and the way from the chip to the grid connection."""
+"""Power and clock of a chip: every phase class of a step stays under the cap, energy follows."""
 
 from typing import NamedTuple
 
@@ -7,18 +7,22 @@ import jax.numpy as jnp
 from perfmodel_kernels._typing import Phases, Real, Scalar
 
 NEWTON_STEPS = 5
-"""From the right on a convex function: error below 1e-6 of the clock after five steps."""
+"""From the highest clock downwards: error below 1e-6 of the clock after five steps."""
 
 
 class ChipPower(NamedTuple):
     """Electrical side of a chip."""
 
     cap: Scalar
-    """Power that the regulator holds. [W]"""
+    """Power that the regulator holds, of the module where a processor shares it. [W]"""
+    host: Scalar
+    """Processor and memory inside a module, under load; zero without. [W]"""
+    host_idle: Scalar
+    """The same at rest. [W]"""
     idle: Scalar
-    """Power at rest. [W]"""
+    """Power of the accelerator at rest. [W]"""
     clock_power: Scalar
-    """Clock tree and schedulers of a busy chip at the highest clock. [W]"""
+    """Clock tree, schedulers and the leakage of a raised voltage, busy at the highest clock. [W]"""
     lowest: Scalar
     """Lowest clock over the clock of the specification."""
     highest: Scalar
@@ -32,23 +36,45 @@ class ChipPower(NamedTuple):
 class Work(NamedTuple):
     """What a chip does in each phase class of a step."""
 
-    time: Phases
-    """Duration at the clock of the specification. [s]"""
+    scaled: Phases
+    """Duration of what follows the clock, at the clock of the specification. [s]"""
+    fixed: Phases
+    """Duration of what memory or links bound, whatever the clock. [s]"""
     flop_energy: Phases
     """Energy of the arithmetic at the highest clock's voltage. [J]"""
     byte_energy: Phases
-    """Energy of the memory traffic. [J]"""
+    """Energy of the traffic to memory and over links. [J]"""
+
+
+class Pace(NamedTuple):
+    """How fast each phase class runs under the cap."""
+
+    clock: Phases
+    """Clock over the clock of the specification."""
+    stretch: Phases
+    """Duration over the one at that clock; above 1 where even the lowest clock draws too much."""
+
+
+class Links(NamedTuple):
+    """Traffic of a chip over the links of its scale-up domain."""
+
+    hidden: Scalar
+    """Bytes of a micro-batch that may move behind its matrix products. [B]"""
+    rate: Scalar
+    """Bandwidth of the links. [B/s]"""
+    energy: Scalar
+    """Energy of a byte, trips through memory included. [J/B]"""
 
 
 def voltage(clock: Phases, chip: ChipPower) -> Phases:
     r"""Supply voltage over the one at the highest clock.
 
-    .. math:: v(x) = v_0 + (1 - v_0) \max\left(0, \frac{x - x_0}{1 - x_0}\right)
+    .. math:: v(r) = v_0 + (1 - v_0) \max\left(0, \frac{r / r_{max} - x_0}{1 - x_0}\right)
 
     Parameters
     ----------
     clock
-        Clock over the clock of the specification.
+        Clock :math:`r` over the clock of the specification.
     chip
         Floor :math:`v_0` and knee :math:`x_0`.
 
@@ -61,18 +87,37 @@ def voltage(clock: Phases, chip: ChipPower) -> Phases:
     return chip.voltage_floor + (1.0 - chip.voltage_floor) * jnp.maximum(above, 0.0)
 
 
-def phase_power(clock: Phases, work: Work, chip: ChipPower) -> Phases:
-    r"""Power of a chip inside each phase class.
+def phase_rate(clock: Phases, work: Work) -> Phases:
+    r"""How often a second could repeat each phase class at a clock.
 
-    .. math:: P = P_{idle} + \left(P_{clk} \frac{r}{r_{max}} + \frac{E_f}{t} r\right) v(r)^2
-        + \frac{E_b}{t}
+    .. math:: g(r) = \frac{r}{t_m r + t_c}
 
     Parameters
     ----------
     clock
         Clock :math:`r` over the clock of the specification.
     work
-        Time and energies of the phases.
+        Durations :math:`t_c` that follow the clock, :math:`t_m` that do not.
+
+    Returns
+    -------
+    Phases
+        Inverse of the duration. [1/s]
+    """
+    return clock / jnp.maximum(work.fixed * clock + work.scaled, 1e-9)
+
+
+def phase_power(clock: Phases, work: Work, chip: ChipPower) -> Phases:
+    r"""Power of a chip inside each phase class.
+
+    .. math:: P = P_{idle} + P_{clk} \frac{r}{r_{max}} v^2 + \left(E_f v^2 + E_b\right) g(r)
+
+    Parameters
+    ----------
+    clock
+        Clock :math:`r` over the clock of the specification.
+    work
+        Durations and energies of the phases.
     chip
         Electrical side.
 
@@ -81,21 +126,36 @@ def phase_power(clock: Phases, work: Work, chip: ChipPower) -> Phases:
     Phases
         Power. [W]
     """
-    time = jnp.maximum(work.time, 1e-9)
-    switched = (chip.clock_power / chip.highest + work.flop_energy / time) * clock
-    return chip.idle + switched * voltage(clock, chip) ** 2 + work.byte_energy / time
+    square = voltage(clock, chip) ** 2
+    moved = (work.flop_energy * square + work.byte_energy) * phase_rate(clock, work)
+    return chip.idle + chip.clock_power * clock / chip.highest * square + moved
+
+
+def accelerator_cap(chip: ChipPower) -> Real:
+    """What a module's cap leaves to its accelerator; the cap itself where nobody shares it.
+
+    Parameters
+    ----------
+    chip
+        Electrical side.
+
+    Returns
+    -------
+    Real
+        Power. [W]
+    """
+    return chip.cap - chip.host
 
 
 def clock_under_cap(work: Work, chip: ChipPower) -> Phases:
     r"""Highest clock at which each phase class stays under the cap.
 
-    Newton steps on :math:`P(r) = P_{cap}` from the highest clock; :math:`P` is convex and rising,
-    so every step stays on the right of the solution.
+    Newton steps on :math:`P(r) = P_{cap}` from the highest clock.
 
     Parameters
     ----------
     work
-        Time and energies of the phases.
+        Durations and energies of the phases.
     chip
         Electrical side and cap.
 
@@ -104,29 +164,57 @@ def clock_under_cap(work: Work, chip: ChipPower) -> Phases:
     Phases
         Clock over the clock of the specification.
     """
-    time = jnp.maximum(work.time, 1e-9)
-    fixed = chip.idle + work.byte_energy / time
-    switched = chip.clock_power / chip.highest + work.flop_energy / time
+    cap = accelerator_cap(chip)
     rise = (1.0 - chip.voltage_floor) / (1.0 - chip.voltage_knee) / chip.highest
-    clock = chip.highest * jnp.ones_like(work.time)
+    clock = chip.highest * jnp.ones_like(work.scaled)
     for _ in range(NEWTON_STEPS):
         volts = voltage(clock, chip)
-        steep = jnp.where(clock > chip.voltage_knee * chip.highest, rise, 0.0)
-        slope = switched * volts * (volts + 2.0 * clock * steep)
-        excess = fixed + switched * clock * volts**2 - chip.cap
-        clock = jnp.clip(clock - jnp.maximum(excess, 0.0) / slope, chip.lowest, chip.highest)
+        steep = 2.0 * volts * jnp.where(clock > chip.voltage_knee * chip.highest, rise, 0.0)
+        whole = jnp.maximum(work.fixed * clock + work.scaled, 1e-9)
+        energy = work.flop_energy * volts**2 + work.byte_energy
+        slope = (
+            chip.clock_power / chip.highest * (volts**2 + clock * steep)
+            + work.flop_energy * steep * (clock / whole)
+            + energy / whole * (work.scaled / whole)
+        )
+        excess = phase_power(clock, work, chip) - cap
+        clock = jnp.clip(clock - excess / slope, chip.lowest, chip.highest)
     return clock
 
 
-def phase_energy(clock: Phases, time: Phases, work: Work, chip: ChipPower) -> Phases:
+def pace_under_cap(work: Work, chip: ChipPower) -> Pace:
+    r"""Clock of each phase class, and how much longer it lasts where no clock keeps the cap.
+
+    A chip that draws more than its cap at the lowest clock skips cycles until the mean is the cap:
+
+    .. math:: s = \max\left(1, \frac{P(r) - P_{idle}}{P_{cap} - P_{idle}}\right)
+
+    Parameters
+    ----------
+    work
+        Durations and energies of the phases.
+    chip
+        Electrical side and cap.
+
+    Returns
+    -------
+    Pace
+        Clock and stretch.
+    """
+    clock = clock_under_cap(work, chip)
+    room = jnp.maximum(accelerator_cap(chip) - chip.idle, 1.0)
+    return Pace(clock, jnp.maximum((phase_power(clock, work, chip) - chip.idle) / room, 1.0))
+
+
+def phase_energy(pace: Pace, time: Phases, work: Work, chip: ChipPower) -> Phases:
     """Energy of each phase class at its clock and duration.
 
     Parameters
     ----------
-    clock
-        Clock over the clock of the specification.
+    pace
+        Clock and stretch.
     time
-        Duration at that clock. [s]
+        Duration at that pace. [s]
     work
         Energies of the phases.
     chip
@@ -137,107 +225,27 @@ def phase_energy(clock: Phases, time: Phases, work: Work, chip: ChipPower) -> Ph
     Phases
         Energy. [J]
     """
-    switched = chip.clock_power * clock / chip.highest * time + work.flop_energy
-    return chip.idle * time + switched * voltage(clock, chip) ** 2 + work.byte_energy
+    running = chip.clock_power * pace.clock / chip.highest * time / pace.stretch
+    square = voltage(pace.clock, chip) ** 2
+    return chip.idle * time + (running + work.flop_energy) * square + work.byte_energy
 
 
-def waiting_power(chip: ChipPower) -> Real:
-    """Power of a chip that waits in a collective: at rest but for its clock, which runs free.
+def waiting_power(pace: Pace, chip: ChipPower) -> Phases:
+    r"""Power of an accelerator that waits for others: at rest but for its running clock.
 
-    Returns
-    -------
-    Real
-        Power. [W]
-    """
-    return jnp.minimum(chip.idle + chip.clock_power, chip.cap)
-
-
-class NodePower(NamedTuple):
-    """A node around its chips, per chip."""
-
-    host: Scalar
-    """Processors, memory, cards, drives, switches of the scale-up domain. [W]"""
-    fan_fraction: Scalar
-    """Fans over all the rest."""
-    supply_rating: Scalar
-    """Output rating of the power supplies. [W]"""
-    efficiency_20: Scalar
-    """Output over input at a fifth of the rating."""
-    efficiency_50: Scalar
-    """Output over input at half of the rating."""
-    efficiency_100: Scalar
-    """Output over input at the rating."""
-    rated: Scalar
-    """What the facility provisions. [W]"""
-
-
-def supply_efficiency(load: Scalar, node: NodePower) -> Real:
-    r"""Efficiency of power supplies, the quadratic through three rated points.
+    .. math:: P_{wait} = P_{idle} + \frac{P_{clk}}{s} \frac{r}{r_{max}} v(r)^2
 
     Parameters
     ----------
-    load
-        Output over rating.
-    node
-        Efficiencies at 0.2, 0.5 and 1.
+    pace
+        Clock and stretch that communication allows.
+    chip
+        Electrical side.
 
     Returns
     -------
-    Real
-        Output over input.
+    Phases
+        Power. [W]
     """
-    at_20, at_50, at_100 = node.efficiency_20, node.efficiency_50, node.efficiency_100
-    first = (at_50 - at_20) / 0.3  # divided differences over loads of 0.2, 0.5 and 1
-    second = ((at_100 - at_50) / 0.5 - first) / 0.8
-    share = jnp.clip(load, 0.05, 1.2)
-    return jnp.clip(at_20 + (share - 0.2) * (first + (share - 0.5) * second), 0.5, 1.0)
-
-
-class Facility(NamedTuple):
-    """Building: losses and cooling over the IT power."""
-
-    distribution: Scalar
-    """Transformers, UPS, busbars."""
-    pumps: Scalar
-    """Pumps and air handlers."""
-    approach_temperature: Scalar
-    """Outside temperature up to which cooling is free. [K]"""
-    outside_temperature: Scalar
-    """Mean outside temperature. [K]"""
-    outside_swing: Scalar
-    """Standard deviation of the outside temperature. [K]"""
-    chiller_performance: Scalar
-    """Heat removed over the electric power of the chillers."""
-
-
-FULL_LOAD_RISE = 10.0
-"""Kelvin above the approach at which chillers carry the whole load; estimate: a usual design."""
-
-
-def chiller_share(facility: Facility) -> Real:
-    r"""Mean share of the heat that chillers carry over the year.
-
-    The share rises from 0 at the approach temperature :math:`T_a` to 1 ten kelvin above; the
-    outside temperature is normal around its mean, in which the mean of the ramp is
-    :math:`\int_0^1 P(T > T_a + 10 u)\,du`, here by the logistic form of the normal tail.
-
-    Returns
-    -------
-    Real
-        Share between 0 and 1.
-    """
-    scale = facility.outside_swing * 0.5513  # logistic with the variance of the normal
-    low = (facility.outside_temperature - facility.approach_temperature) / scale
-    high = low - FULL_LOAD_RISE / scale
-    return (jnp.logaddexp(low, 0.0) - jnp.logaddexp(high, 0.0)) * scale / FULL_LOAD_RISE
-
-
-def cooling_fraction(facility: Facility) -> Real:
-    """Pumps, air handlers and chillers over the IT power.
-
-    Returns
-    -------
-    Real
-        Share.
-    """
-    return facility.pumps + chiller_share(facility) / facility.chiller_performance
+    running = chip.clock_power * pace.clock / chip.highest * voltage(pace.clock, chip) ** 2
+    return chip.idle + running / pace.stretch

@@ -5,13 +5,13 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from perfmodel_kernels._typing import Real, Scalar
-from perfmodel_kernels.layout import Layout, chips_used
-from perfmodel_kernels.power import (
+from perfmodel_kernels.building import (
     Facility,
     NodePower,
     cooling_fraction,
-    supply_efficiency,
+    node_power,
 )
+from perfmodel_kernels.layout import Layout, chips_used
 from perfmodel_kernels.step import StepMetrics, StepParams, training_step
 
 
@@ -22,8 +22,6 @@ class SiteParams(NamedTuple):
     chips: Scalar
     """Chips installed."""
     node: NodePower
-    chips_per_node: Scalar
-    """Chips that share power supplies."""
     network: Scalar
     """Switches and optics of the scale-out network, per chip. [W]"""
     storage_fraction: Scalar
@@ -85,20 +83,16 @@ def site_power(chip_power: Scalar, used: Scalar, params: SiteParams) -> PowerSpl
     PowerSplit
         Power by use. [W]
     """
-    node, chips = params.node, params.chips
-    idle = params.step.power.idle
-    mean = (chip_power * used + idle * jnp.maximum(chips - used, 0.0)) / chips
-    fans = (mean + node.host) * node.fan_fraction
-    load = mean + node.host + fans
-    efficiency = supply_efficiency(load * params.chips_per_node / node.supply_rating, node)
-    drawn = load / efficiency
-    storage = drawn * params.storage_fraction
-    it = drawn + storage + params.network
+    chips, power = params.chips, params.step.power
+    rest = (power.idle + power.host_idle) * jnp.maximum(chips - used, 0.0)
+    node = node_power((chip_power * used + rest) / chips, params.node)
+    storage = node.drawn * params.storage_fraction
+    it = node.drawn + storage + params.network
     return PowerSplit(
-        chips=mean * chips,
-        hosts=node.host * chips,
-        fans=fans * chips,
-        conversion=(drawn - load) * chips,
+        chips=node.chips * chips,
+        hosts=node.hosts * chips,
+        fans=node.fans * chips,
+        conversion=node.conversion * chips,
         network=params.network * chips,
         storage=storage * chips,
         distribution=it * params.facility.distribution * chips,
@@ -114,7 +108,7 @@ def provisioned_power(params: SiteParams) -> Real:
     Real
         Power. [W]
     """
-    nodes = params.node.rated / params.chips_per_node * (1.0 + params.storage_fraction)
+    nodes = params.node.rated / params.node.chips * (1.0 + params.storage_fraction)
     overhead = 1.0 + params.facility.distribution + cooling_fraction(params.facility)
     return (nodes + params.network) * overhead * params.chips
 

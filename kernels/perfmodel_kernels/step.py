@@ -28,7 +28,7 @@ from perfmodel_kernels.placement import (
     place,
     sharded,
 )
-from perfmodel_kernels.power import ChipPower, waiting_power
+from perfmodel_kernels.power import ChipPower, Links
 from perfmodel_kernels.schedule import (
     Pipeline,
     Spread,
@@ -37,9 +37,9 @@ from perfmodel_kernels.schedule import (
     straggler_fraction,
 )
 from perfmodel_kernels.topology import Network
-from perfmodel_kernels.traffic import Payloads, StepTraffic, step_traffic
+from perfmodel_kernels.traffic import CONTEXT, TENSOR, Payloads, StepTraffic, step_traffic
 from perfmodel_kernels.transformer import Model
-from perfmodel_kernels.volume import step_volume
+from perfmodel_kernels.volume import Volume, step_volume
 
 
 class Workload(NamedTuple):
@@ -142,17 +142,19 @@ def training_step(params: StepParams, layout: Layout) -> StepMetrics:
     """
     model, workload, stack = params.model, params.workload, params.stack
     placement = place(model, layout, workload.length)
-    times = block_times(placement, params.chip, stack.kernels, params.power)
     traffic = step_traffic(_payloads(params, placement), layout, params.network, params.library)
+    volume = step_volume(placement, traffic)
+    links = _links(params, volume, layout)
+    times = block_times(placement, params.chip, stack.kernels, params.power, links)
     passes = pass_times(placement, times, traffic, stack.overlap, stack.kernels.fused)
     split = _time_split(params, placement, passes, traffic)
+    split = split._replace(optimizer=split.optimizer * times.pace.stretch[2])
     step_time = jnp.stack(split).sum()
     memory = memory_split(placement, workload.widths, stack.reserve, stack.kernels.fused)
     used = jnp.stack(memory).sum()
-    volume = step_volume(placement, traffic)
     again = (passes.backward[RECOMPUTE, :] * mean_over_stages(placement)).sum()
-    energy = _chip_energy(params, times, again * layout.micro_batches, step_time, layout)
-    energy = jnp.minimum(energy + volume.scaleup * params.link_energy, params.power.cap * step_time)
+    spent = _Spent(layout.micro_batches, again * layout.micro_batches, split.optimizer, step_time)
+    energy = _compute_energy(times, spent) + _link_energy(times, spent, volume, links)
     tokens = layout.micro_batch * layout.micro_batches * workload.length
     rate = tokens / (layout.tp * layout.cp * layout.pp) / step_time
     model_rate = model_flop_per_token(model, workload.length) * rate
@@ -173,8 +175,8 @@ def training_step(params: StepParams, layout: Layout) -> StepMetrics:
         memory_fraction=used / params.capacity,
         sent_scaleup=volume.scaleup,
         sent_scaleout=volume.scaleout,
-        clock_ratio=times.clock[0],
-        chip_power=energy / step_time,
+        clock_ratio=times.pace.clock[0] / times.pace.stretch[0],
+        chip_power=params.power.host + energy / step_time,
         bottleneck=lax.argmax(jnp.stack(split), 0, jnp.int32),
         reason=jnp.where(feasible, jnp.int32(FEASIBLE), jnp.int32(OUT_OF_MEMORY)),
         feasible=feasible,
@@ -273,11 +275,45 @@ def _hardware_flop(layout: Layout, times: BlockTimes, fused: Scalar) -> Real:
     return times.flop + jnp.where(mode > FULL - 0.5, times.forward_flop, core)
 
 
-def _chip_energy(
-    params: StepParams, times: BlockTimes, again: Scalar, step_time: Scalar, layout: Layout
-) -> Real:
-    """Energy of the mean chip in one step, busy and waiting, in [J]."""
-    busy = layout.micro_batches * times.time
-    active = times.energy / times.time * (busy + again)
-    waiting = jnp.maximum(step_time - busy - again, 0.0) * waiting_power(params.power)
-    return active + waiting
+def _links(params: StepParams, volume: Volume, layout: Layout) -> Links:
+    """What of the scale-up traffic can hide behind the products of a micro-batch."""
+    overlap, gathers = params.stack.overlap, volume.gathers
+    hidden = (
+        overlap.tensor * gathers[TENSOR]
+        + overlap.context * gathers[CONTEXT]
+        + overlap.data * (gathers.sum() - gathers[TENSOR] - gathers[CONTEXT])
+        + overlap.expert * volume.exchange
+    )
+    return Links(hidden / layout.micro_batches, params.network.bandwidth[0], params.link_energy)
+
+
+class _Spent(NamedTuple):
+    """How the mean chip spends a step."""
+
+    micro_batches: Scalar
+    again: Scalar
+    """Computing once more. [s]"""
+    optimizer: Scalar
+    """Updating weights. [s]"""
+    step: Scalar
+    """The whole. [s]"""
+
+    def _waiting(self, times: BlockTimes) -> Real:
+        """Time that is left: communication, bubbles, stragglers, the host, in [s]."""
+        used = self.micro_batches * times.time + self.again + self.optimizer
+        return jnp.maximum(self.step - used, 0.0)
+
+
+def _compute_energy(times: BlockTimes, spent: _Spent) -> Real:
+    """Energy of the mean accelerator in one step, traffic of its waiting time apart, in [J]."""
+    busy = times.energy / times.time * (spent.micro_batches * times.time + spent.again)
+    waiting = spent._waiting(times) * times.waiting
+    return busy + spent.optimizer * times.streaming + waiting
+
+
+def _link_energy(times: BlockTimes, spent: _Spent, volume: Volume, links: Links) -> Real:
+    """Energy of what the links move in waiting time, never faster than they can, in [J]."""
+    carried = times.carried * (spent.micro_batches + spent.again / times.time)
+    left = jnp.maximum(volume.scaleup - carried, 0.0)
+    most = links.rate * spent._waiting(times) / times.pace.stretch[3]
+    return jnp.minimum(left, most) * links.energy

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from perfmodel_kernels._typing import Real
+from perfmodel_kernels._typing import Calls, Real
 from perfmodel_kernels.exposure import tensor_calls
 from perfmodel_kernels.layout import FULL, ZERO1, ZERO2, ZERO3
 from perfmodel_kernels.placement import Placement, mean_over_stages
@@ -18,6 +18,10 @@ class Volume(NamedTuple):
     """Inside the scale-up domain. [B]"""
     scaleout: Real
     """Over the network cards. [B]"""
+    gathers: Calls
+    """Inside the scale-up domain by gather. [B]"""
+    exchange: Real
+    """Inside the scale-up domain, tokens to experts and back. [B]"""
 
 
 def step_volume(placement: Placement, traffic: StepTraffic) -> Volume:
@@ -52,7 +56,11 @@ def step_volume(placement: Placement, traffic: StepTraffic) -> Volume:
     ])  # fmt: skip
     once = (1.0 + full) * traffic.forward_bytes + traffic.backward_bytes
     exchanges = count * blocks[1] * once
+    gathers = calls * traffic.sent_scaleup
+    exchange = (exchanges * (1.0 - traffic.outside)).sum()
     return Volume(
-        scaleup=(calls * traffic.sent_scaleup).sum() + (exchanges * (1.0 - traffic.outside)).sum(),
+        scaleup=gathers.sum() + exchange,
         scaleout=(calls * traffic.sent_scaleout).sum() + (exchanges * traffic.outside).sum(),
+        gathers=gathers,
+        exchange=exchange,
     )

@@ -65,7 +65,9 @@ def lower_power(chip: Chip) -> ChipPower:
     power = chip.power
     highest = chip.compute.max_clock / chip.compute.spec_clock
     return ChipPower(
-        cap=power.tdp,
+        cap=power.cap,
+        host=power.host or 0.0,
+        host_idle=power.host_idle or 0.0,
         idle=power.idle,
         clock_power=chip.energy.clock_power,
         lowest=highest * power.minimum_clock_fraction,

@@ -9,7 +9,7 @@ from perfmodel.lowering.model import lower_model
 from perfmodel.lowering.precision import format_on
 from perfmodel.lowering.stack import lower_library, lower_stack
 from perfmodel.lowering.workload import lower_workload
-from perfmodel_kernels.power import Facility, NodePower
+from perfmodel_kernels.building import Facility, NodePower
 from perfmodel_kernels.site import SiteParams
 from perfmodel_kernels.step import StepParams
 
@@ -38,6 +38,7 @@ def lower_node(node: Node) -> NodePower:
         + node.nics * node.nic_power
     )
     return NodePower(
+        chips=float(node.chips),
         host=host / node.chips,
         fan_fraction=node.fan_fraction,
         supply_rating=node.supply.rated,
@@ -48,13 +49,15 @@ def lower_node(node: Node) -> NodePower:
     )
 
 
-def lower_facility(facility: FacilityConfig) -> Facility:
+def lower_facility(facility: FacilityConfig, node: Node) -> Facility:
     """The building.
 
     Parameters
     ----------
     facility
         The config.
+    node
+        What its liquid and its air carry away.
 
     Returns
     -------
@@ -63,8 +66,11 @@ def lower_facility(facility: FacilityConfig) -> Facility:
     """
     return Facility(
         distribution=facility.distribution_loss,
+        liquid_share=node.liquid_share,
         pumps=facility.pump_fraction,
+        air_handlers=facility.air_handler_fraction,
         approach_temperature=facility.approach_temperature,
+        air_approach_temperature=facility.air_approach_temperature,
         outside_temperature=facility.outside_temperature,
         outside_swing=facility.outside_swing,
         chiller_performance=facility.chiller_performance,
@@ -117,8 +123,7 @@ def lower_site(scenario: Scenario) -> SiteParams:
         step=lower_step(scenario),
         chips=float(machine.chips),
         node=lower_node(machine.node),
-        chips_per_node=float(machine.node.chips),
         network=fabric_power(machine.fabric, machine.node.nic_bandwidth),
         storage_fraction=machine.facility.storage_fraction,
-        facility=lower_facility(machine.facility),
+        facility=lower_facility(machine.facility, machine.node),
     )

@@ -126,7 +126,9 @@ stack = "small-stack"
 [facility]
 distribution_loss = 0.05     # tender
 pump_fraction = 0.04         # tender
+air_handler_fraction = 0.08  # tender
 approach_temperature = "30 degC"  # tender
+air_approach_temperature = "18 degC"  # tender
 chiller_performance = 6.0    # tender
 outside_temperature = "10.5 degC"  # mean of the year
 outside_swing = 7.5          # mean of the year

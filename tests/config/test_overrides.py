@@ -186,3 +186,14 @@ def test_the_site_and_the_workload_can_be_named_as_well(small: Library, write: C
     scenario = small.scenario("small-site", "small-job", overrides=["site=other", "workload=long"])
     assert scenario.machine.site.name == "Other"
     assert scenario.workload.sequence_length == 131072
+
+
+def test_a_cap_is_set_on_the_chip_and_stays_below_the_highest(small: Library, faults_of: Callable):
+    scenario = small.scenario("small-site", "small-job", overrides=["chip.power_cap=500 W"])
+    assert scenario.machine.chip.power.cap == 500.0
+    messages = faults_of(
+        small.scenario, "small-site", "small-job", overrides=["chip.power_cap=5 kW"]
+    )
+    (message,) = messages
+    assert "chip.power_cap" in message
+    assert "above the highest cap" in message

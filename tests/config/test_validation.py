@@ -152,7 +152,7 @@ def test_an_alternative_in_words_is_offered(folder: Path, faults_of: Callable):
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace('"unlimited"', '"endless"'), "utf-8")
     assert faults_of(Library([folder]).load, "sites", "small-site") == [
-        'sites/small-site.toml:20: facility.power_limit = "endless": no number before the unit; '
+        'sites/small-site.toml:22: facility.power_limit = "endless": no number before the unit; '
         'expected a number and a unit, such as "700 W" or "unlimited"'
     ]
 

@@ -5,11 +5,12 @@ from typing import Any
 import jax
 import numpy as np
 
+from perfmodel_kernels.building import Facility, NodePower
 from perfmodel_kernels.collectives import Library
 from perfmodel_kernels.layout import NONE, ZERO1, Layout
 from perfmodel_kernels.memory import Reserve, Widths
 from perfmodel_kernels.operators import ChipRates, KernelSet
-from perfmodel_kernels.power import ChipPower, Facility, NodePower
+from perfmodel_kernels.power import ChipPower, Links
 from perfmodel_kernels.schedule import Spread
 from perfmodel_kernels.site import SiteParams
 from perfmodel_kernels.step import Overlap, Stack, StepParams, Workload
@@ -85,6 +86,8 @@ CHIP = ChipRates(
 
 POWER = ChipPower(
     cap=700.0,
+    host=0.0,
+    host_idle=0.0,
     idle=70.0,
     clock_power=80.0,
     lowest=0.2,
@@ -92,6 +95,9 @@ POWER = ChipPower(
     voltage_floor=0.72,
     voltage_knee=0.65,
 )
+
+LINKS = Links(hidden=2e9, rate=400e9, energy=115e-12)
+"""Of a micro-batch of some hundred milliseconds."""
 
 NETWORK = Network(
     domain=np.array([8.0, 32.0, 1024.0, 1e9, 1e9]),
@@ -122,6 +128,7 @@ STACK = Stack(
 )
 
 NODE = NodePower(
+    chips=8.0,
     host=300.0,
     fan_fraction=0.05,
     supply_rating=12000.0,
@@ -133,8 +140,11 @@ NODE = NodePower(
 
 FACILITY = Facility(
     distribution=0.05,
+    liquid_share=1.0,
     pumps=0.04,
+    air_handlers=0.1,
     approach_temperature=298.15,
+    air_approach_temperature=290.15,
     outside_temperature=285.15,
     outside_swing=7.5,
     chiller_performance=5.0,
@@ -160,7 +170,6 @@ SITE = SiteParams(
     step=STEP,
     chips=1024.0,
     node=NODE,
-    chips_per_node=8.0,
     network=120.0,
     storage_fraction=0.04,
     facility=FACILITY,

@@ -6,9 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from perfmodel_kernels.building import Facility, NodePower
 from perfmodel_kernels.layout import Layout
 from perfmodel_kernels.operators import ChipRates
-from perfmodel_kernels.power import ChipPower, Facility, NodePower
+from perfmodel_kernels.power import ChipPower
 from perfmodel_kernels.site import SiteParams, evaluate
 
 OUTPUTS = ("step_time", "chip_power", "site_power", "energy_per_token", "mfu")

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from perfmodel_kernels import (
+    building,
     collectives,
     exposure,
     layout,
+    linpack,
     memory,
     operators,
     parameters,
@@ -32,6 +34,7 @@ from tests.kernels.examples import (
     EXPERTS,
     FACILITY,
     LAYOUT,
+    LINKS,
     NETWORK,
     NODE,
     POWER,
@@ -50,12 +53,14 @@ SHAPE = roofline.Shape(*(np.ones((17, 3)) for _ in roofline.Shape._fields))
 UNITS = roofline.MatrixUnits(np.ones((17, 3)), np.ones((17, 3)), 128.0, 128.0, 1e-6)
 GROUPS = topology.Groups(np.ones(6), np.ones(6))
 GROUP = topology.Groups(np.ones(1), np.ones(1))
-WORK = power.Work(np.ones(3), np.ones(3), np.ones(3))
+WORK = power.Work(*(np.ones(3) for _ in power.Work._fields))
+PACE = power.Pace(np.ones(3), np.ones(3))
+LINPACK = linpack.Linpack(5e13, 13e-12, 35e-12, 96e9, 25e9, 0.6, POWER)
 PIPELINE = schedule.Pipeline(8.0, 2.0, 16.0)
 PLACEMENT = jax.eval_shape(placement.place, EXPERTS, LAYOUT, 2048.0)
 PAYLOADS = traffic.Payloads(np.ones(6), *([1.0] * 6))
 TRAFFIC = jax.eval_shape(traffic.step_traffic, PAYLOADS, LAYOUT, NETWORK)
-TIMES = jax.eval_shape(operators.block_times, PLACEMENT, CHIP, STACK.kernels, POWER)
+TIMES = jax.eval_shape(operators.block_times, PLACEMENT, CHIP, STACK.kernels, POWER, LINKS)
 WINDOW = exposure.Window(1.0, 2.0, 12.0, 0.1)
 KERNELS: dict[Callable, tuple] = {
     roofline.tile_quantisation: (SHAPE, UNITS),
@@ -110,12 +115,18 @@ KERNELS: dict[Callable, tuple] = {
     power.voltage: (np.ones(3), POWER),
     power.phase_power: (np.ones(3), WORK, POWER),
     power.clock_under_cap: (WORK, POWER),
-    power.phase_energy: (np.ones(3), np.ones(3), WORK, POWER),
-    power.waiting_power: (POWER,),
-    power.supply_efficiency: (0.5, NODE),
-    power.chiller_share: (FACILITY,),
-    power.cooling_fraction: (FACILITY,),
-    operators.block_times: (PLACEMENT, CHIP, STACK.kernels, POWER),
+    power.phase_rate: (np.ones(3), WORK),
+    power.accelerator_cap: (POWER,),
+    power.pace_under_cap: (WORK, POWER),
+    power.phase_energy: (PACE, np.ones(3), WORK, POWER),
+    power.waiting_power: (PACE, POWER),
+    building.supply_efficiency: (0.5, NODE),
+    building.node_power: (500.0, NODE),
+    building.chiller_share: (300.0, FACILITY),
+    building.cooling_fraction: (FACILITY,),
+    linpack.exposed_ratio: (5e13, LINPACK),
+    linpack.linpack_metrics: (LINPACK,),
+    operators.block_times: (PLACEMENT, CHIP, STACK.kernels, POWER, LINKS),
     exposure.tensor_calls: (EXPERTS,),
     exposure.pass_times: (PLACEMENT, TIMES, TRAFFIC, STACK.overlap, 1.0),
     exposure.data_exposure: (LAYOUT, TRAFFIC, WINDOW, STACK.overlap),
@@ -128,8 +139,8 @@ KERNELS: dict[Callable, tuple] = {
 """Every public function of the kernels, on an example."""
 
 MODULES = (
-    collectives, exposure, layout, memory, operators, parameters, placement, power, roofline,
-    schedule, site, step, topology, traffic, transformer, volume,
+    building, collectives, exposure, layout, linpack, memory, operators, parameters, placement,
+    power, roofline, schedule, site, step, topology, traffic, transformer, volume,
 )  # fmt: skip
 EAGER = {transformer.contract}
 """Takes a constant table, not an argument to trace."""

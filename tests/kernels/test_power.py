@@ -1,6 +1,4 @@
-"""Clock under a cap, energy of a chip, power supplies and cooling."""
-
-import math
+"""Clock under a cap and energy of a chip."""
 
 import jax
 import numpy as np
@@ -9,34 +7,39 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from perfmodel_kernels.power import (
-    FULL_LOAD_RISE,
     ChipPower,
+    Pace,
     Work,
-    chiller_share,
+    accelerator_cap,
     clock_under_cap,
-    cooling_fraction,
+    pace_under_cap,
     phase_energy,
     phase_power,
-    supply_efficiency,
+    phase_rate,
     voltage,
     waiting_power,
 )
 from tests.kernels.compiling import compiled
 from tests.kernels.difference import check_gradient, derivative
-from tests.kernels.examples import FACILITY, NODE, POWER
+from tests.kernels.examples import POWER
 
 clock_of = compiled(clock_under_cap)
 power_of = compiled(phase_power)
 energy_of = compiled(phase_energy)
 voltage_of = compiled(voltage)
-efficiency_of = compiled(supply_efficiency)
-chillers = compiled(chiller_share)
+pace_of = compiled(pace_under_cap)
+rate_of = compiled(phase_rate)
+waiting_of = compiled(waiting_power)
 
 
-def work(flop_power: float, byte_power: float, time: float = 1.0) -> Work:
-    """One phase by the power that arithmetic and memory draw at the specification's clock."""
+def work(flop_power: float, byte_power: float, time: float = 1.0, bound: float = 0.0) -> Work:
+    """One phase by the power that arithmetic and memory draw at the specification's clock.
+
+    `bound` is the share of its time that memory bounds.
+    """
     return Work(
-        time=np.array([time]),
+        scaled=np.array([time * (1.0 - bound)]),
+        fixed=np.array([time * bound]),
         flop_energy=np.array([flop_power * time]),
         byte_energy=np.array([byte_power * time]),
     )
@@ -44,7 +47,7 @@ def work(flop_power: float, byte_power: float, time: float = 1.0) -> Work:
 
 MATRIX = work(760.0, 40.0)
 """Throttles under 700 W."""
-GATHERING = work(0.0, 110.0)
+GATHERING = work(0.0, 110.0, bound=1.0)
 """A memory-bound phase that does not."""
 
 
@@ -74,6 +77,7 @@ phases = st.builds(
     st.floats(0.0, 3000.0),
     st.floats(0.0, 120.0),
     st.floats(1e-5, 10.0),
+    st.floats(0.0, 1.0),
 )
 
 
@@ -102,14 +106,49 @@ def test_the_clock_stays_in_its_range(phase, chip):
     assert chip.lowest <= float(clock_of(phase, chip)[0]) <= chip.highest
 
 
-@settings(max_examples=150, deadline=None)
-@given(phases, chips)
-def test_no_phase_exceeds_the_cap_above_the_lowest_clock_nor_falls_under_idle(phase, chip):
-    clock = clock_of(phase, chip)
-    power = float(power_of(clock, phase, chip)[0])
-    assert power >= chip.idle
-    if float(clock[0]) > chip.lowest and not just_below_the_knee(float(clock[0]), chip):
-        assert power <= chip.cap * (1 + 1e-5)
+def mean_power(phase: Work, chip: ChipPower) -> tuple[float, float]:
+    """Mean power of a phase at its pace, and its duration."""
+    pace = pace_of(phase, chip)
+    time = pace.stretch / rate_of(pace.clock, phase)
+    return float(energy_of(pace, time, phase, chip)[0] / time[0]), float(time[0])
+
+
+deep_caps = st.builds(
+    lambda chip, cap, host: chip._replace(cap=cap + host, host=host),
+    chips,
+    st.floats(75.0, 1500.0),
+    st.floats(0.0, 100.0),
+)
+"""Caps down to what no clock keeps, of chips and of modules."""
+
+
+@settings(max_examples=200, deadline=None)
+@given(phases, deep_caps)
+def test_no_phase_exceeds_the_cap_nor_falls_under_idle(phase, chip):
+    power, _ = mean_power(phase, chip)
+    assert chip.idle <= power <= float(accelerator_cap(chip)) * (1 + 1e-9)
+
+
+@settings(max_examples=100, deadline=None)
+@given(phases, deep_caps, st.floats(1.0, 2.0))
+def test_a_higher_cap_never_slows_a_phase_down_nor_lowers_its_power(phase, chip, factor):
+    power, time = mean_power(phase, chip)
+    more, less = mean_power(phase, chip._replace(cap=chip.cap * factor))
+    assert less <= time * (1 + 1e-6)
+    assert more >= power * (1 - 1e-6)
+
+
+def test_a_module_leaves_its_accelerator_what_its_processor_does_not_draw():
+    module = POWER._replace(cap=795.0, host=95.0)
+    assert float(accelerator_cap(module)) == 700.0
+    np.testing.assert_array_equal(clock_of(MATRIX, module), clock_of(MATRIX, POWER))
+
+
+def test_a_chip_skips_cycles_where_its_lowest_clock_draws_too_much():
+    pace = pace_of(GATHERING, POWER._replace(cap=120.0))
+    assert float(pace.clock[0]) == POWER.lowest
+    lowest = float(power_of(np.array([POWER.lowest]), GATHERING, POWER)[0])
+    assert float(pace.stretch[0]) == pytest.approx((lowest - 70.0) / 50.0)
 
 
 @settings(max_examples=60, deadline=None)
@@ -139,8 +178,9 @@ def test_a_cap_that_no_clock_keeps_runs_at_the_lowest():
 
 def test_a_phase_without_work_is_no_exception():
     nothing = Work(*(np.zeros(1) for _ in Work._fields))
-    assert float(clock_of(nothing, POWER)[0]) == POWER.highest
-    assert float(energy_of(np.ones(1), np.zeros(1), nothing, POWER)[0]) == 0.0
+    pace = pace_of(nothing, POWER)
+    assert (float(pace.clock[0]), float(pace.stretch[0])) == (POWER.highest, 1.0)
+    assert float(energy_of(pace, np.zeros(1), nothing, POWER)[0]) == 0.0
 
 
 def test_voltage_is_flat_below_the_knee_and_full_at_the_highest_clock():
@@ -150,89 +190,47 @@ def test_voltage_is_flat_below_the_knee_and_full_at_the_highest_clock():
 
 
 def test_arithmetic_below_the_knee_costs_the_square_of_the_floor():
-    phase, clock, time = work(1000.0, 0.0), np.array([0.5]), np.array([2.0])
+    phase, time = work(1000.0, 0.0), np.array([2.0])
+    pace = Pace(np.array([0.5]), np.ones(1))
     clock_power = 80.0 * 0.5 / 1.1 * 2.0
     by_hand = 70.0 * 2.0 + (clock_power + 1000.0) * 0.72**2
-    assert float(energy_of(clock, time, phase, POWER)[0]) == pytest.approx(by_hand, rel=1e-12)
+    assert float(energy_of(pace, time, phase, POWER)[0]) == pytest.approx(by_hand, rel=1e-12)
 
 
 @settings(max_examples=60, deadline=None)
 @given(phases, chips, st.floats(0.3, 1.0))
-def test_energy_is_power_over_time_where_arithmetic_bounds_the_phase(phase, chip, clock):
-    compute = phase._replace(byte_energy=np.zeros(1))
-    at = np.array([clock])
-    longer = compute.time / at
-    energy = float(energy_of(at, longer, compute, chip)[0])
-    power = float(power_of(at, compute, chip)[0])
-    assert energy == pytest.approx(power * float(longer[0]), rel=1e-9)
+def test_energy_is_power_over_time(phase, chip, clock):
+    pace = Pace(np.array([clock]), np.ones(1))
+    time = 1.0 / rate_of(pace.clock, phase)
+    energy = float(energy_of(pace, time, phase, chip)[0])
+    power = float(power_of(pace.clock, phase, chip)[0])
+    assert energy == pytest.approx(power * float(time[0]), rel=1e-9)
 
 
-def test_waiting_draws_a_free_running_clock_and_no_more_than_the_cap():
-    assert float(waiting_power(POWER)) == 150.0
-    assert float(waiting_power(POWER._replace(cap=120.0))) == 120.0
+def waiting(chip: ChipPower) -> float:
+    """Waiting at the clock that a full link allows."""
+    return float(waiting_of(pace_of(work(0.0, 40.0, bound=1.0), chip), chip)[0])
+
+
+def test_waiting_draws_a_free_running_clock_and_leaves_the_links_their_share_of_the_cap():
+    assert waiting(POWER) == pytest.approx(150.0)
+    assert waiting(POWER._replace(cap=150.0)) == pytest.approx(110.0)
 
 
 def test_waiting_in_a_collective_is_the_measured_share_of_the_design_power():
     # grantwilkins/training_profile: an H100 that waits in a collective draws 0.22 of 700 W
     h100 = POWER._replace(idle=70.0, clock_power=84.0)
-    assert float(waiting_power(h100)) / 700.0 == pytest.approx(0.22, rel=0.01)
+    assert waiting(h100) / 700.0 == pytest.approx(0.22, rel=0.01)
 
 
 def test_the_best_product_of_h100_draws_its_design_power_at_the_measured_clock():
     # stas00/ml-engineering@744d01e: 794.5 TFLOP/s of BF16 on H100; 1,733 MHz as the fit has it
-    h100 = ChipPower(700.0, 70.0, 84.0, 0.17 * 1980 / 1830, 1980 / 1830, 0.72, 0.65)
+    h100 = ChipPower(700.0, 0.0, 0.0, 70.0, 84.0, 0.17 * 1980 / 1830, 1980 / 1830, 0.72, 0.65)
     rate = 794.5e12 / (1733 / 1830)
     product = work(rate * 0.84e-12, 0.0)
     clock = float(clock_of(product, h100)[0])
     assert clock * 1830 == pytest.approx(1733, rel=0.02)
     assert rate * clock == pytest.approx(794.5e12, rel=0.02)
-
-
-@pytest.mark.parametrize(("load", "efficiency"), [(0.2, 0.94), (0.5, 0.96), (1.0, 0.94)])
-def test_power_supplies_pass_through_their_rated_points(load, efficiency):
-    assert float(efficiency_of(load, NODE)) == pytest.approx(efficiency, rel=1e-12)
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.floats(0.0, 3.0))
-def test_power_supplies_never_make_power(load):
-    assert 0.5 <= float(efficiency_of(load, NODE)) <= 1.0
-
-
-def normal_above(threshold: float) -> float:
-    return 0.5 * math.erfc(threshold / math.sqrt(2))
-
-
-def integrated_share(mean: float, swing: float, approach: float) -> float:
-    """Mean of a ramp of ten kelvin under a normal outside temperature."""
-    rises = (np.arange(2000) + 0.5) / 2000 * FULL_LOAD_RISE
-    return float(np.mean([normal_above((approach + rise - mean) / swing) for rise in rises]))
-
-
-@pytest.mark.parametrize("mean", [-10.0, 5.0, 10.5, 20.0, 25.0, 40.0])
-@pytest.mark.parametrize("swing", [3.0, 7.5, 10.0])
-def test_chillers_carry_the_integral_over_the_year(mean, swing):
-    place = FACILITY._replace(outside_temperature=mean + 273.15, outside_swing=swing)
-    expected = integrated_share(mean, swing, 25.0)
-    assert float(chillers(place)) == pytest.approx(expected, abs=0.02)  # logistic, not normal
-
-
-def test_chillers_rest_where_it_is_cold_and_carry_all_where_it_is_hot():
-    assert float(chillers(FACILITY._replace(outside_temperature=173.15))) < 1e-6
-    assert float(chillers(FACILITY._replace(outside_temperature=423.15))) > 1 - 1e-6
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.floats(250.0, 330.0), st.floats(0.1, 10.0), st.floats(0.5, 15.0))
-def test_a_warmer_place_never_needs_less_chilling(mean, warmer, swing):
-    place = FACILITY._replace(outside_temperature=mean, outside_swing=swing)
-    hot = place._replace(outside_temperature=mean + warmer)
-    assert 0.0 <= float(chillers(place)) <= float(chillers(hot)) + 1e-12 <= 1.0 + 2e-12
-
-
-def test_cooling_is_pumps_and_chillers():
-    hot = FACILITY._replace(outside_temperature=423.15)
-    assert float(cooling_fraction(hot)) == pytest.approx(0.04 + 1 / 5)
 
 
 @pytest.mark.parametrize(
@@ -264,29 +262,7 @@ def test_the_gradient_stays_finite_at_the_kinks():
     at_cap = float(power_of(np.array([POWER.highest]), MATRIX, POWER)[0])
     knee = POWER.voltage_knee * POWER.highest
     at_knee = float(power_of(np.array([knee]), MATRIX, POWER)[0])
-    slope_of = compiled(jax.grad(lambda chip: clock_under_cap(MATRIX, chip)[0]))
-    for cap in (at_cap, at_knee, POWER.idle):
+    slope_of = compiled(jax.grad(lambda chip: sum(pace_under_cap(MATRIX, chip))[0]))
+    for cap in (at_cap, at_knee, POWER.idle, POWER.idle + 2.0):
         slopes = slope_of(POWER._replace(cap=float(cap)))
         assert all(np.isfinite(slope) for slope in slopes)
-
-
-@pytest.mark.parametrize(
-    ("field", "sign"),
-    [
-        ("approach_temperature", -1),
-        ("outside_temperature", 1),
-        ("outside_swing", 1),
-        ("chiller_performance", -1),
-        ("pumps", 1),
-    ],
-)
-def test_gradient_of_the_cooling_equals_the_difference(field, sign):
-    def cooling(value):
-        return cooling_fraction(FACILITY._replace(**{field: value}))
-
-    check_gradient(cooling, getattr(FACILITY, field), sign)
-
-
-def test_gradient_of_the_supply_equals_the_difference():
-    check_gradient(lambda load: supply_efficiency(load, NODE), 0.3, 1)
-    check_gradient(lambda load: supply_efficiency(load, NODE), 0.9, -1)

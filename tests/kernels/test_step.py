@@ -93,12 +93,12 @@ def test_no_step_beats_the_roofline(evaluation, model, layout, fused):
 
 
 @settings(max_examples=60, deadline=None)
-@given(model=models, layout=layouts, cap=st.floats(150.0, 1000.0))
+@given(model=models, layout=layouts, cap=st.floats(80.0, 1000.0))
 def test_a_chip_draws_between_idle_and_its_cap(evaluation, model, layout, cap):
     power = SITE.step.power._replace(cap=cap)
     step = evaluation(with_step(model=model, power=power), layout).step
     assert power.idle <= step.chip_power <= cap * (1 + 1e-12)
-    assert power.lowest <= step.clock_ratio <= power.highest
+    assert 0.0 < step.clock_ratio <= power.highest
 
 
 @settings(max_examples=40, deadline=None)
@@ -132,7 +132,7 @@ def test_a_faster_chip_without_a_cap_is_never_slower(evaluation, model, layout, 
 
 
 @settings(max_examples=40, deadline=None)
-@given(model=models, layout=layouts, cap=st.floats(200.0, 700.0), factor=st.floats(1.05, 2.0))
+@given(model=models, layout=layouts, cap=st.floats(80.0, 700.0), factor=st.floats(1.05, 2.0))
 def test_a_higher_cap_is_never_slower(evaluation, model, layout, cap, factor):
     power = SITE.step.power
     low = with_step(model=model, power=power._replace(cap=cap))
@@ -171,7 +171,8 @@ def test_full_overlap_of_long_computation_leaves_pipeline_and_last_bucket(evalua
     exposed = seconds(evaluation(with_overlap(**dict.fromkeys(hidden, 0.0)), layout).step)
     assert split.tensor < 0.02 * exposed.tensor  # the embedding has no product to hide behind
     assert split.data < 0.2 * exposed.data
-    assert split.matrix == exposed.matrix
+    # what moves behind the products takes a little of their power
+    assert exposed.matrix < split.matrix < 1.01 * exposed.matrix
 
 
 def test_infinite_bandwidth_leaves_latencies(evaluation):

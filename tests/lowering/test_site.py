@@ -19,12 +19,12 @@ def test_a_node_at_full_load_draws_no_more_than_it_is_rated(library):
     for site in library.names("sites"):
         machine = library.machine(site)
         node, chip = lower_node(machine.node), machine.chip
-        at_cap = (chip.power.tdp + node.host) * (1 + node.fan_fraction) * machine.node.chips
+        at_cap = (chip.power.cap + node.host) * (1 + node.fan_fraction) * machine.node.chips
         assert at_cap <= node.rated, site
 
 
 def test_temperatures_are_absolute(dense):
-    facility = lower_facility(dense.machine.facility)
+    facility = lower_facility(dense.machine.facility, dense.machine.node)
     assert 250 < facility.outside_temperature < facility.approach_temperature < 330
     assert facility.outside_swing < 20
 
@@ -33,7 +33,7 @@ def test_a_site_keeps_its_chips_network_and_storage(dense):
     site = lower_site(dense)
     machine = dense.machine
     assert site.chips == 100_000
-    assert site.chips_per_node == machine.node.chips == 8
+    assert site.node.chips == machine.node.chips == 8
     assert site.network == fabric_power(machine.fabric, machine.node.nic_bandwidth)
     assert site.storage_fraction == machine.facility.storage_fraction
 

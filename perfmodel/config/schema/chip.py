@@ -125,11 +125,19 @@ class ChipPower(Config):
     """Electrical limits."""
 
     tdp: Power
-    """Design power, the default cap. [W]"""
+    """Design power, the cap unless another is set. [W]"""
+    power_cap: Power | None = None
+    """Cap that the operator sets; the design power when none is set. [W]"""
+    highest_cap: Power | None = None
+    """Highest cap that the vendor admits; the design power when none is stated. [W]"""
     scope: Literal["chip", "module"] = "chip"
-    """What the design power covers: the chip, or a module with its CPU."""
+    """What the cap covers: the chip, or a module with its CPU."""
     idle: Power
-    """Power at rest. [W]"""
+    """The accelerator at rest. [W]"""
+    host: Power | None = None
+    """CPU and its memory inside a module, under a job. [W]"""
+    host_idle: Power | None = None
+    """CPU and its memory inside a module, at rest. [W]"""
     minimum_clock_fraction: Share
     """Lowest clock over the highest."""
     voltage_floor: Share
@@ -137,10 +145,33 @@ class ChipPower(Config):
     voltage_knee: Share
     """Clock over the highest up to which the voltage stays at its floor."""
 
+    @property
+    def cap(self) -> float:
+        """Cap in force, in [W]."""
+        return self.power_cap or self.tdp
+
+    @model_validator(mode="after")
+    def _host_in_a_module(self) -> Self:
+        for field in ("host", "host_idle"):
+            given = getattr(self, field) is not None
+            if given != (self.scope == "module"):
+                problem = "given for a chip" if given else "missing for a module"
+                raise Problem(problem, "host and host_idle with scope module only", field)
+        return self
+
     @model_validator(mode="after")
     def _room_for_work(self) -> Self:
-        if self.tdp <= self.idle:
-            raise Problem("not above the idle power", f"more than {text(self.idle, 'W')}", "tdp")
+        least = self.idle + (self.host or 0.0)
+        for field in ("tdp", "power_cap"):
+            if (getattr(self, field) or self.tdp) <= least:
+                raise Problem("not above the idle power", f"more than {text(least, 'W')}", field)
+        return self
+
+    @model_validator(mode="after")
+    def _cap_within_reach(self) -> Self:
+        most = self.highest_cap or self.tdp
+        if self.cap > most:
+            raise Problem("above the highest cap", f"at most {text(most, 'W')}", "power_cap")
         return self
 
 
@@ -166,6 +197,8 @@ class Energy(Config):
 class Efficiency(Config):
     """What kernels reach on this chip, before the software stack."""
 
+    gemm_fp64: Share | None = None
+    """Best sustained share of the FP64 matrix peak at the clock that ran."""
     gemm_16bit: Share
     """Best sustained share of the 16-bit peak at the clock that ran."""
     gemm_fp8: Share

@@ -37,9 +37,13 @@ class Facility(Config):
     distribution_loss: Fraction
     """Transformers, UPS and busbars over the IT power."""
     pump_fraction: Fraction
-    """Pumps and air handlers over the IT power."""
+    """Pumps and dry coolers over the heat that liquid carries."""
+    air_handler_fraction: Fraction
+    """Fans of the room units over the heat that air carries."""
     approach_temperature: Temperature
-    """Outside temperature up to which free cooling carries the whole load. [K]"""
+    """Outside temperature up to which free cooling carries the whole load of the liquid. [K]"""
+    air_approach_temperature: Temperature
+    """Outside temperature up to which free cooling carries the whole load of the air. [K]"""
     chiller_performance: Positive
     """Heat removed over the chillers' electric power."""
     outside_temperature: Temperature
