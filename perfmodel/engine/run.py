@@ -148,6 +148,23 @@ def compiled_search(
     return run.program.call.lower(*run.operands(run.program.empty, 0)).compile()
 
 
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Any function of arrays as one program, compiled when it is first called.
+
+    Parameters
+    ----------
+    function
+        Takes and returns arrays.
+
+    Returns
+    -------
+    Callable[..., Any]
+        The same function; it compiles again for arrays of another shape or type.
+    """
+    on_cpu = jax.default_backend() == "cpu"
+    return jax.jit(function, compiler_options=CPU_OPTIONS if on_cpu else None)
+
+
 class _Run:
     """One pass of a compiled program over a list of layouts."""
 
