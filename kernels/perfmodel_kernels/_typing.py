@@ -45,6 +45,9 @@ Algorithms = Float[Array, "algorithm"] | Float[np.ndarray, "algorithm"]
 AlgorithmCalls = Float[Array, "algorithm call"]
 """One value per algorithm and collective."""
 
+AlgorithmCallLevels = Float[Array, "algorithm call level"]
+"""One value per algorithm, collective and level."""
+
 Counts = Float[Array, "..."] | Scalar
 """One count or a table of them, whatever its axes."""
 
