@@ -13,7 +13,7 @@ from perfmodel.config.faults import Fault, Faults, nearest, one_of, short_path, 
 from perfmodel.config.kinds import KINDS, NOUNS
 from perfmodel.config.overrides import Override
 from perfmodel.config.schema._model import Named
-from perfmodel.config.schema.scenario import Machine, Scenario
+from perfmodel.config.schema.scenario import Machine, Platform, Scenario
 from perfmodel.config.validation import validate
 
 FOLDERS = "PERFMODEL_CONFIGS"
@@ -135,6 +135,34 @@ class Library:
         """Resolve all partitions of a site."""
         count = len(self.load("sites", site).partition)
         return [self.machine(site, overrides, partition) for partition in range(count)]
+
+    def platform(
+        self,
+        site: str,
+        *,
+        stack: str | None = None,
+        overrides: Sequence[Override | str] = (),
+        partition: int = 0,
+    ) -> Platform:
+        """Resolve one partition of a site and its software, without a job.
+
+        Parameters
+        ----------
+        site
+            Name of the site.
+        stack
+            Name of a software stack; none takes that of the partition.
+        overrides
+            Such as ``fabric.spread=0.1`` or ``stack.collectives.launch=5 us``.
+        partition
+            Which partition, counted from 0.
+
+        Returns
+        -------
+        Platform
+            All that it names, in SI.
+        """
+        return resolution.platform(self, site, stack, overrides, partition=partition)
 
     def scenario(
         self,

@@ -17,7 +17,7 @@ from perfmodel.config.overrides import (
     settle,
     single,
 )
-from perfmodel.config.schema.scenario import Machine, Scenario
+from perfmodel.config.schema.scenario import Machine, Platform, Scenario
 from perfmodel.config.schema.workload import Layout
 from perfmodel.config.validation import validate
 
@@ -76,10 +76,28 @@ class Draft:
 def machine(library: "Library", site: str, overrides: Overrides, partition: int) -> Machine:
     """Resolve one partition of a site."""
     asked = _request(library, overrides)
-    refuse(_stranger(one.override) for one in asked.settings if one.noun not in MACHINE)
+    refuse(_stranger(one.override, MACHINE) for one in asked.settings if one.noun not in MACHINE)
     place = _draft(asked, "site", site)
     _check_partition(place, partition)
     return _machine(asked, place, partition)
+
+
+def platform(
+    library: "Library", site: str, stack: str | None, overrides: Overrides, *, partition: int
+) -> Platform:
+    """Resolve one partition of a site and the software on it; all faults at once."""
+    asked = _request(library, overrides)
+    nouns = (*MACHINE, "stack")
+    found = [_stranger(one.override, nouns) for one in asked.settings if one.noun not in nouns]
+    place = attempt(found, _draft, asked, "site", site)
+    if place:
+        attempt(found, _check_partition, place, partition)
+    refuse(found)
+    built = attempt(found, _machine, asked, place, partition) if place else None
+    software = attempt(found, _stack, asked, place, stack, partition) if place else None
+    if not (built and software) or found:
+        raise Faults(found)
+    return Platform(machine=built, stack=software.config)
 
 
 def _check_partition(place: Draft, partition: int) -> None:
@@ -200,10 +218,10 @@ def _layout(asked: Request) -> Layout | None:
     raise Faults(replace(fault, field=f"layout.{fault.field}") for fault in faults)
 
 
-def _stranger(override: Override) -> Fault:
+def _stranger(override: Override, nouns: Sequence[str]) -> Fault:
     return Fault(
         problem="does not belong to a machine",
         file=SOURCE,
         field=override.path,
-        expected="a field of its site, node, chip or fabric",
+        expected=f"a field of its {', '.join(nouns[:-1])} or {nouns[-1]}",
     )

@@ -31,6 +31,8 @@ bandwidth = "450 GB/s"       # data sheet
 pair_bandwidth = "450 GB/s"  # data sheet
 domain = 8                   # data sheet
 latency = "2 us"             # measured
+bulk_latency = "3 us"        # measured
+short_fraction = 0.2         # measured
 
 [power]
 tdp = "700 W"                # data sheet
@@ -85,7 +87,9 @@ FABRIC = """\
 # A fabric.
 name = "Small fabric"
 kind = "fat-tree"
-in_network_reduction = false
+reduction = 0.0              # data sheet
+bulk_latency = "9 us"        # measured
+short_fraction = 0.1         # measured
 link_fraction = 0.9          # measured
 
 [[level]]
@@ -191,6 +195,12 @@ expert = 0.5                 # measured
 pipeline = 0.5               # measured
 data = 0.9                   # measured
 compute_slowdown = 0.1       # measured
+
+[collectives]
+algorithms = ["ring", "tree"]
+launch = "5 us"              # measured
+pipelining = 0.9             # measured
+tree_share = 0.9             # measured
 """
 
 SMALL = {

@@ -56,6 +56,27 @@ def test_the_stack_is_that_of_the_partition_the_caller_or_the_override(
     assert small.scenario(*names, stack="a", overrides=["stack=b"]).stack.name == "b"
 
 
+def test_a_platform_is_a_machine_and_its_software(small: Library, write: Callable):
+    write("stacks/a", 'extends = "small-stack"\nname = "a"\n')
+    platform = small.platform("small-site")
+    assert platform.machine == small.machine("small-site")
+    assert platform.stack.name == "Small stack"
+    assert small.platform("small-site", stack="a").stack.name == "a"
+    changed = small.platform("small-site", overrides=["stack.year=2030", "fabric.reduction=0.5"])
+    assert (changed.stack.year, changed.machine.fabric.reduction) == (2030, 0.5)
+
+
+def test_a_platform_says_all_its_faults_and_takes_no_job(small: Library, faults_of: Callable):
+    assert faults_of(small.platform, "small-site", overrides=["workload.tokens=1"]) == [
+        "override: workload.tokens: does not belong to a machine; "
+        "expected a field of its site, node, chip, fabric or stack"
+    ]
+    wrong = ["fabric.reduction=2", "stack.year=0"]
+    first, second = faults_of(small.platform, "small-site", overrides=wrong)
+    assert first.startswith("override: fabric.reduction = 2")
+    assert second.startswith("override: stack.year = 0")
+
+
 def test_a_name_that_leads_nowhere_is_placed_where_it_was_written(
     small: Library, folder: Path, faults_of: Callable
 ):

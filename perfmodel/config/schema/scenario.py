@@ -23,6 +23,13 @@ class Machine(Config):
     facility: Facility
 
 
+class Platform(Config):
+    """A machine and the software that runs on it, without a job."""
+
+    machine: Machine
+    stack: Stack
+
+
 class Scenario(Config):
     """What is asked: this job, on this machine, with this software."""
 
