@@ -7,7 +7,8 @@ class Column(NamedTuple):
     """One quantity as it appears in Parquet, JSON, tables and on axes."""
 
     name: str
-    """Path of the field in StepMetrics or SiteMetrics, dots for nesting."""
+    """Path of the field in StepMetrics or SiteMetrics, dots for nesting; a name of its own in other
+    tables."""
     unit: str
     """SI unit, empty for a ratio, a count or a text."""
     label: str
@@ -27,6 +28,7 @@ SUFFIX = {
     "": "",
     "s": "s",
     "B": "bytes",
+    "B/s": "bytes_per_s",
     "W": "w",
     "J": "j",
     "K": "k",
@@ -112,3 +114,20 @@ SITE = (
 
 COLUMNS = {column.name: column for column in (*STEP, *SITE)}
 """Every output quantity by the name of its field."""
+
+NETWORK = {
+    column.name: column
+    for column in (
+        Column("ranks", "", "ranks"),
+        Column("stride", "", "stride"),
+        Column("size", "B", "size"),
+        Column("time", "s", "time"),
+        Column("bus_bandwidth", "B/s", "bus bandwidth", "GB/s"),
+        Column("algorithm_bandwidth", "B/s", "algorithm bandwidth", "GB/s"),
+        Column("algorithm_time", "s", "time by this algorithm"),
+        Column("launch_time", "s", "launch"),
+        Column("latency_time", "s", "steps over the level"),
+        Column("transfer_time", "s", "bytes over the level"),
+    )
+}
+"""Quantities of one collective on one network, by name."""

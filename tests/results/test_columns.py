@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from perfmodel.results.columns import COLUMNS, SITE, STEP, SUFFIX
+from perfmodel.results.columns import COLUMNS, NETWORK, SITE, STEP, SUFFIX
 from perfmodel_kernels.memory import MemorySplit
 from perfmodel_kernels.site import PowerSplit, SiteMetrics
 from perfmodel_kernels.step import StepMetrics, TimeSplit
@@ -29,7 +29,11 @@ def test_no_quantity_is_named_twice():
     assert len(COLUMNS) == len(STEP) + len(SITE)
 
 
-@pytest.mark.parametrize("column", COLUMNS.values(), ids=COLUMNS)
+def test_a_collective_has_columns_of_its_own():
+    assert not {column.key for column in NETWORK.values()} & {c.key for c in COLUMNS.values()}
+
+
+@pytest.mark.parametrize("column", [*COLUMNS.values(), *NETWORK.values()], ids=lambda c: c.name)
 def test_a_key_ends_in_its_unit_once(column):
     suffix = f"_{SUFFIX[column.unit]}" if column.unit else ""
     assert column.key.endswith(suffix)
