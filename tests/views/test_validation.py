@@ -1,0 +1,197 @@
+"""Tables and figure of a validation: what they show of the answer."""
+
+import io
+
+import numpy as np
+import pytest
+from matplotlib.text import Text
+from rich.console import Console
+
+from perfmodel.views.figures.predicted_measured import NAMED, SHOWN, Axis, draw
+from perfmodel.views.figures.sheet import house_style, save
+from perfmodel.views.validation import bound_text, terminal_parts
+
+NAN = float("nan")
+FIGURES = {
+    "rows": 4,
+    "predicted": 3,
+    "skipped": 1,
+    "mape": 0.123,
+    "median_ape": 0.1,
+    "bias": -0.05,
+    "p90_ape": 0.3,
+    "pairwise_order": NAN,
+    "pairs": 0,
+    "coverage_90": NAN,
+}
+PART = {
+    "title": "Collectives",
+    "quantity": "completion time",
+    "unit": "s",
+    "by": "system",
+    **FIGURES,
+    "macro_mape": 0.2,
+    "families": 2,
+    "groups": {"CSCS Alps": FIGURES},
+    "baselines": {"one constant": FIGURES | {"mape": 0.5}},
+    "excluded": {"mis-configured on purpose": 25},
+    "notes": ["4 fitted parameters."],
+}
+
+
+def row(name: str, group: str, measured: float, predicted: float, skipped: str = "") -> dict:
+    return {
+        "id": name,
+        "group": group,
+        "measured": measured,
+        "predicted": predicted,
+        "low": NAN,
+        "high": NAN,
+        "ape": abs(predicted / measured - 1.0),
+        "skipped": skipped,
+    }
+
+
+ROWS = [
+    row("alps-1KiB", "CSCS Alps", 52.5e-6, 60e-6),
+    row("alps-1MiB", "CSCS Alps", 0.01, 0.005),
+    row("node-1MiB", "Node", 0.001, 0.00101),
+    row("alps-other", "CSCS Alps", 1.0, NAN, "no formula for this algorithm"),
+]
+
+
+def printed(*parts) -> str:
+    console = Console(file=io.StringIO(), width=160, color_system=None)
+    for part in parts:
+        console.print(part)
+    return console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def line_of(text: str, start: str) -> str:
+    return next(line for line in text.splitlines() if line.startswith(start))
+
+
+def test_a_group_has_its_figures_in_percent_and_its_bound():
+    text = printed(*terminal_parts(PART, ROWS, {"CSCS Alps": bound_text({"median_ape": 0.12})}))
+    line = line_of(text, "CSCS Alps")
+    assert [part in line for part in ("12.3 %", "10.0 %", "-5.00 %", "30.0 %")] == [True] * 4
+    assert line.rstrip().endswith("median_ape 12.0 %")
+    assert "50.0 %" in line_of(text, "all rows: one constant")
+    assert "Mean of 2 families: 20.0 %. 4 fitted parameters." in text
+
+
+def test_figures_that_no_group_has_take_no_column():
+    head = printed(*terminal_parts(PART, ROWS, {})).splitlines()[1]
+    assert "MAPE" in head
+    assert not {"order", "interval", "bound"} & set(head.split())
+
+
+def test_the_worst_rows_come_first_with_both_values_and_the_signed_error():
+    text = printed(*terminal_parts(PART, ROWS, {}))
+    lines = text.splitlines()
+    names = [line.split()[0] for line in lines if line.startswith(("alps-1", "node-1"))]
+    assert names == ["alps-1MiB", "alps-1KiB", "node-1MiB"]
+    worst = line_of(text, "alps-1MiB")
+    assert [part in worst for part in ("10.0 ms", "5.00 ms", "-50.0 %")] == [True] * 3
+
+
+def test_skipped_rows_are_listed_by_reason_and_those_ruled_out_apart():
+    rows = [*ROWS, *(row(f"x-{i}", "Node", 1.0, NAN, "no such chip") for i in range(5))]
+    text = printed(*terminal_parts(PART, rows, {}))
+    assert line_of(text, "no such chip").split() == [
+        "no",
+        "such",
+        "chip",
+        "5",
+        "x-0,",
+        "x-1,",
+        "x-2",
+    ]
+    assert text.index("no such chip") < text.index("no formula for this algorithm")
+    assert line_of(text, "mis-configured on purpose").split()[-1] == "25"
+
+
+@pytest.fixture
+def columns():
+    random = np.random.default_rng(3)
+    measured = np.geomspace(1e-5, 1e-1, 60)
+    predicted = measured * np.exp(0.1 * random.standard_normal(60))
+    predicted[7] = measured[7] * 3.0
+    predicted[9] = NAN
+    return {
+        "id": [f"row-{place}" for place in range(60)],
+        "group": ["Alps"] * 40 + ["Node"] * 20,
+        "measured": measured,
+        "predicted": predicted,
+        "low": predicted * 0.8,
+        "high": predicted * 1.2,
+    }
+
+
+def drawn(columns):
+    return draw(columns, Axis("completion time", "s"), "Collectives", "perfmodel validate")
+
+
+def test_every_judged_row_is_one_point_of_its_group(columns):
+    (axes,) = drawn(columns).axes
+    points = {line.get_label(): line for line in axes.lines if line.get_linestyle() == "None"}
+    assert list(points) == ["Alps", "Node"]
+    assert [len(line.get_xdata()) for line in points.values()] == [39, 20]
+    np.testing.assert_array_equal(points["Node"].get_ydata(), columns["predicted"][40:])
+    assert points["Alps"].get_color() != points["Node"].get_color()
+
+
+def test_axes_are_logarithmic_equal_and_carry_the_unit(columns):
+    figure = drawn(columns)
+    (axes,) = figure.axes
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    assert axes.get_xlim() == axes.get_ylim()
+    assert axes.get_xlabel() == "measured completion time"
+    assert axes.get_ylabel() == "predicted completion time"
+    figure.draw_without_rendering()
+    assert "1 ms" in [text.get_text() for text in axes.get_xticklabels()]
+
+
+def test_the_band_is_ten_percent_about_the_diagonal(columns):
+    (axes,) = drawn(columns).axes
+    (band,) = (part for part in axes.collections if part.get_zorder() == 0.9)
+    corners = band.get_paths()[0].vertices
+    ratio = corners[:, 1] / corners[:, 0]
+    assert ratio.max() == pytest.approx(1.1)
+    assert ratio.min() == pytest.approx(1 / 1.1)
+
+
+def test_the_worst_row_of_each_group_is_numbered_and_named(columns):
+    figure = drawn(columns)
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "row-7 +200%" in names
+    numbers = [text.get_text() for text in figure.axes[0].texts]
+    assert numbers == ["1", "2"]
+    assert figure.axes[0].texts[0].xy == (columns["measured"][7], columns["predicted"][7])
+
+
+def test_many_groups_are_drawn_as_the_largest_and_the_others(columns):
+    columns["group"] = [f"group {place // 3:02}" for place in range(60)]
+    figure = drawn(columns)
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert len(names) == SHOWN + 1 + NAMED
+    assert "others" in names
+
+
+def test_nothing_of_the_figure_leaves_the_sheet(columns):
+    figure = drawn(columns)
+    with house_style():
+        figure.draw_without_rendering()
+        (axes,) = figure.axes
+        labels = (axes.xaxis.label, axes.yaxis.label)
+        for text in (*labels, *figure.legends[0].get_texts(), *axes.texts, *figure.texts):
+            box = text.get_window_extent()
+            assert figure.bbox.padded(1).contains(box.x0, box.y0), text
+            assert figure.bbox.padded(1).contains(box.x1, box.y1), text
+    assert "perfmodel validate" in [text.get_text() for text in figure.findobj(Text)]
+
+
+def test_no_judged_row_still_draws(columns, tmp_path):
+    columns["predicted"] = np.full(60, NAN)
+    files = save(drawn(columns), tmp_path, "empty")
+    assert [path.suffix for path in files] == [".png", ".svg"]
