@@ -1,0 +1,122 @@
+"""Sets of published measurements that predictions are held to, and their errors as one answer."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from perfmodel.config.faults import Fault, Faults, attempt, nearest, one_of, refuse, shown
+from perfmodel.config.library import Library
+from perfmodel.config.measurements import shipped_measurements
+from perfmodel.studies.judged import (
+    Judged,
+    MeasurementSet,
+    baselines,
+    group_of,
+    groupings,
+    rows_of,
+    scored,
+)
+from perfmodel.studies.scores import document, joined, score
+
+SETS: dict[str, MeasurementSet] = {}
+"""Name of an option of `perfmodel validate` to its set."""
+
+
+def judge(asked: Mapping[str, Sequence[Path] | None], library: Library) -> dict[str, Judged]:
+    """Predict the rows of some sets.
+
+    Parameters
+    ----------
+    asked
+        Set to its files: none leaves the set out, an empty list takes the files that ship. All
+        sets with their shipped files where every one is left out.
+    library
+        Configs that predict the rows.
+
+    Returns
+    -------
+    dict[str, Judged]
+        Rows and predictions by set.
+
+    Raises
+    ------
+    Faults
+        All that is wrong with their files.
+    """
+    chosen = {name: files for name, files in asked.items() if files is not None}
+    chosen = chosen or dict.fromkeys(SETS, ())
+    faults: list[Fault] = []
+    found: dict[str, Judged] = {}
+    for name, files in chosen.items():
+        paths = list(files) or [shipped_measurements(file) for file in SETS[name].files]
+        judged = attempt(faults, SETS[name].judge, paths, library)
+        if judged is not None:
+            found[name] = judged
+    refuse(faults)
+    return found
+
+
+def check_grouping(sets: Mapping[str, Judged], grouping: str) -> None:
+    """Refuse a grouping that no set has.
+
+    Raises
+    ------
+    Faults
+        With the groupings that exist.
+    """
+    known = list(dict.fromkeys(key for judged in sets.values() for key in groupings(judged)))
+    if not grouping or grouping in known:
+        return
+    close = nearest(grouping, known)
+    expected = "" if close or not known else one_of(known)
+    fault = Fault(problem="no such grouping", field="--by", value=shown(grouping))
+    raise Faults([Fault(**{**vars(fault), "expected": expected, "nearest": close})])
+
+
+def answer(sets: Mapping[str, Judged], grouping: str = "") -> dict[str, Any]:
+    """Errors of all rows together, of each set, and every row.
+
+    Parameters
+    ----------
+    sets
+        What :func:`judge` returned.
+    grouping
+        What to group by; a set that lacks it is grouped by family.
+
+    Returns
+    -------
+    dict[str, Any]
+        Figures of all rows at the top, those of each set under ``sets``.
+    """
+    names = [name for name, judged in sets.items() for _ in judged.rows]
+    groups = [
+        group for judged in sets.values() for group in group_of(judged, _of(judged, grouping))
+    ]
+    whole = document(score(joined([rows_of(judged) for judged in sets.values()]), groups))
+    for name, row in zip(names, whole["per_row"], strict=True):
+        row["set"] = name
+    return {**whole, "sets": {name: _part(name, sets[name], grouping) for name in sets}}
+
+
+def _of(judged: Judged, grouping: str) -> str:
+    return grouping if grouping in groupings(judged) else judged.family
+
+
+def _part(name: str, judged: Judged, grouping: str) -> dict[str, Any]:
+    """Errors of one set, its rows apart."""
+    by = _of(judged, grouping)
+    figures = document(scored(judged, by))
+    del figures["per_row"]
+    others = {one: document(scored(judged, by, one)) for one in baselines(judged)}
+    for other in others.values():
+        del other["per_row"]
+    return {
+        "title": SETS[name].title,
+        "quantity": judged.quantity,
+        "unit": judged.unit,
+        "by": by,
+        **figures,
+        "baselines": others,
+        "excluded": dict(judged.excluded),
+        "notes": list(judged.notes),
+    }
