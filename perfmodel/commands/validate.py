@@ -1,0 +1,46 @@
+"""The verb `validate`: predictions against published measurements."""
+
+import time
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+Files = Annotated[list[Path] | None, Parameter(consume_multiple=True, negative=())]
+"""Option of a set: alone it takes the files that ship, else the files behind it."""
+
+
+def validate(
+    *,
+    by: str = "",
+    gate: Path | None = None,
+    output: Path | None = None,
+    format: Literal["table", "json"] = "table",
+    device: Literal["auto", "cpu", "gpu", "tpu"] = "auto",
+    configs: Annotated[list[Path] | None, Parameter(negative=())] = None,
+) -> int:
+    """Predict published measurements and say how far off: errors by group, worst and skipped rows.
+
+    Without a set: all of them, with the files that ship.
+
+    Parameters
+    ----------
+    by
+        What to group the errors by; each set has groupings of its own.
+    gate
+        File of bounds on the errors; exit status 1 when one is passed.
+    output
+        Folder for the answer as JSON and the figures of predicted against measured.
+    format
+        A table for people, or JSON with a stable schema.
+    device
+        Where the kernels run.
+    configs
+        Folders with configs of your own, looked at before the shipped ones.
+    """
+    started = time.perf_counter()
+    from perfmodel.commands.validation import Wanted, deliver
+    from perfmodel.config.library import Library
+
+    wanted = Wanted(format, by, gate, output, device, started)
+    return deliver({}, Library(configs or ()), wanted)

@@ -1,0 +1,89 @@
+"""JSON Schemas of the verbs that judge and fit the model: `validate`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+Schema = dict[str, Any]
+
+COUNT: Schema = {"type": "integer"}
+NUMBER: Schema = {"type": ["number", "null"]}
+TEXT: Schema = {"type": "string"}
+
+
+def validation_schema() -> Schema:
+    """Answer of `validate`: errors of all rows at the top, those of each set under ``sets``."""
+    properties = {
+        **_errors(),
+        "per_row": _listed(_object(_row(), "A measured row and its prediction.")),
+        "sets": {"type": "object", "additionalProperties": _object(_set(), "One set.")},
+        "gate": _listed(_object(_failure(), "A bound that fails.")),
+        "files": _listed(TEXT),
+        "wall_s": {"type": "number", "description": "Our own run time.", "x-unit": "s"},
+    }
+    return {"title": "Answer of `validate`", **_object(properties, "Errors are fractions.")}
+
+
+def _figures() -> dict[str, Schema]:
+    return {
+        "rows": _said(COUNT, "Rows that were to be judged."),
+        "predicted": _said(COUNT, "Rows with a prediction."),
+        "skipped": _said(COUNT, "Rows without one."),
+        "mape": _said(NUMBER, "Mean absolute relative error."),
+        "median_ape": _said(NUMBER, "Median absolute relative error."),
+        "bias": _said(NUMBER, "Mean signed relative error, above zero where predicted too large."),
+        "p90_ape": _said(NUMBER, "90th percentile of the absolute relative error."),
+        "pairwise_order": _said(NUMBER, "Share of pairs more than 3 % apart in the right order."),
+        "pairs": _said(COUNT, "Such pairs."),
+        "coverage_90": _said(NUMBER, "Share of measurements inside their 90 % interval."),
+    }
+
+
+def _errors() -> dict[str, Schema]:
+    groups = {"type": "object", "additionalProperties": _object(_figures(), "One group.")}
+    return {
+        **_figures(),
+        "macro_mape": _said(NUMBER, "Mean of the families' mean errors."),
+        "families": _said(COUNT, "Families with at least five judged rows."),
+        "groups": groups,
+    }
+
+
+def _set() -> dict[str, Schema]:
+    return {
+        "title": TEXT,
+        "quantity": _said(TEXT, "What was measured."),
+        "unit": _said(TEXT, "Its SI unit."),
+        "by": _said(TEXT, "What the groups are."),
+        **_errors(),
+        "baselines": {"type": "object", "additionalProperties": _object(_errors(), "A model.")},
+        "excluded": {"type": "object", "additionalProperties": COUNT},
+        "notes": _listed(TEXT),
+    }
+
+
+def _row() -> dict[str, Schema]:
+    numbers = ("measured", "predicted", "low", "high", "ape")
+    texts = {"id": TEXT, "set": TEXT, "group": TEXT, "skipped": _said(TEXT, "Reason, or empty.")}
+    return {**texts, **dict.fromkeys(numbers, NUMBER)}
+
+
+def _failure() -> dict[str, Schema]:
+    texts = dict.fromkeys(("set", "group", "figure", "text"), TEXT)
+    return {**texts, "value": NUMBER, "bound": NUMBER}
+
+
+def _said(schema: Schema, description: str) -> Schema:
+    return {**schema, "description": description}
+
+
+def _listed(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
+
+
+def _object(properties: Mapping[str, Schema], description: str) -> Schema:
+    return {
+        "type": "object",
+        "description": description,
+        "properties": dict(properties),
+        "required": list(properties),
+    }
