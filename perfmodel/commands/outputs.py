@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from perfmodel.commands.records import Description, Devices, Listing, Record, Report
-from perfmodel.commands.verdicts import validation_schema
+from perfmodel.commands.verdicts import calibration_schema, validation_schema
 from perfmodel.config.faults import Fault, Faults, nearest, one_of, shown
 from perfmodel.config.json_schema import DRAFT, config_schema
 from perfmodel.config.kinds import KINDS, NOUNS
@@ -124,6 +124,7 @@ OUTPUTS: dict[str, Callable[[], dict[str, Any]]] = {
     "compare": _compare,
     "estimate": _estimate,
     "validate": validation_schema,
+    "calibrate": calibration_schema,
     "configs list": _record(Listing),
     "configs show": _record(Description),
     "configs check": _record(Report),

@@ -1,4 +1,4 @@
-"""JSON Schemas of the verbs that judge and fit the model: `validate`."""
+"""JSON Schemas of the verbs that judge and fit the model: `validate` and `calibrate`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,6 +8,8 @@ Schema = dict[str, Any]
 COUNT: Schema = {"type": "integer"}
 NUMBER: Schema = {"type": ["number", "null"]}
 TEXT: Schema = {"type": "string"}
+FLAG: Schema = {"type": "boolean"}
+WALL: Schema = {"type": "number", "description": "Our own run time.", "x-unit": "s"}
 
 
 def validation_schema() -> Schema:
@@ -18,9 +20,52 @@ def validation_schema() -> Schema:
         "sets": {"type": "object", "additionalProperties": _object(_set(), "One set.")},
         "gate": _listed(_object(_failure(), "A bound that fails.")),
         "files": _listed(TEXT),
-        "wall_s": {"type": "number", "description": "Our own run time.", "x-unit": "s"},
+        "wall_s": WALL,
     }
     return {"title": "Answer of `validate`", **_object(properties, "Errors are fractions.")}
+
+
+def calibration_schema() -> Schema:
+    """Answer of `calibrate`: each fit with its parameters."""
+    properties = {
+        "fits": {"type": "object", "additionalProperties": _object(_fit(), "One fit.")},
+        "files": _listed(_said(TEXT, "Config file that was changed.")),
+        "wall_s": WALL,
+    }
+    return {"title": "Answer of `calibrate`", **_object(properties, "Parameters are in SI.")}
+
+
+def _fit() -> dict[str, Schema]:
+    return {
+        "title": TEXT,
+        "rows": _said(COUNT, "Rows that it was fitted to."),
+        "cost_before": _said(NUMBER, "Half the robust sum of squares at the priors."),
+        "cost_after": _said(NUMBER, "The same with the fitted values, priors included."),
+        "noise_ratio": _said(NUMBER, "Spread of the residuals over the expected noise."),
+        "converged": FLAG,
+        "parameters": _listed(_object(_parameter(), "One fitted parameter.")),
+        "notes": _listed(TEXT),
+    }
+
+
+def _parameter() -> dict[str, Schema]:
+    shares = {"type": "object", "additionalProperties": {"type": "number"}}
+    return {
+        "name": TEXT,
+        "unit": TEXT,
+        "value": NUMBER,
+        "standard_error": _said(NUMBER, "Null at a bound."),
+        "prior": NUMBER,
+        "prior_spread": _said(NUMBER, "Of the logarithm where the scale is log."),
+        "scale": _said(TEXT, "log or linear."),
+        "low": NUMBER,
+        "high": NUMBER,
+        "bound": _said(TEXT, "low or high where it lies on a bound, else empty."),
+        "identified": FLAG,
+        "gain": _said(NUMBER, "Information of the data over that of the prior."),
+        "information": _said(shares, "Share by group of data and of the prior."),
+        "identified_by": TEXT,
+    }
 
 
 def _figures() -> dict[str, Schema]:

@@ -34,6 +34,8 @@ class Parameter(NamedTuple):
     """Greatest value."""
     scale: Literal["log", "linear"] = "log"
     """Positive parameters are fitted as logarithms, others as they are."""
+    unit: str = ""
+    """SI unit, for people."""
 
 
 class Data(NamedTuple):
