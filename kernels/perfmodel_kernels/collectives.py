@@ -8,6 +8,7 @@ broadcast and reduce, the message; gather and scatter with a root, what the root
 from typing import NamedTuple
 
 import jax.numpy as jnp
+from jaxtyping import Array
 
 from perfmodel_kernels._typing import (
     AlgorithmCalls,
@@ -15,7 +16,6 @@ from perfmodel_kernels._typing import (
     CallLevels,
     Calls,
     CallStages,
-    Levels,
     Real,
     Scalar,
     Times,
@@ -38,10 +38,6 @@ RING, RECURSIVE, RAIL, TREE, IN_NETWORK = range(5)
 
 GATHERS = 3
 """Algorithms of a gather or scatter."""
-
-SHARPNESS = 4.0
-"""Exponent of the blend between the protocols; estimate: MareNostrum 5 switches within a
-factor of four of the payload at which both take the same time."""
 
 NEVER = 1e9
 """Time of an algorithm that the software does not have. [s]"""
@@ -69,13 +65,22 @@ class Protocol(NamedTuple):
     """Per rank and direction. [B/s]"""
 
 
-class Switches(NamedTuple):
-    """Switches that add up what passes through them."""
+class Cost(NamedTuple):
+    """A collective by one algorithm: its time is latency plus payload times pace."""
 
-    reduction: Levels
-    """Share of the bandwidth at which a level reduces, 0 where it can't."""
-    pipelining: Scalar
-    """Share of stages on different links that run at the same time."""
+    latency: Calls | AlgorithmCalls
+    """Time of an empty payload. [s]"""
+    pace: Calls | AlgorithmCalls
+    """Time that a byte of payload adds. [s/B]"""
+
+
+class Costs(NamedTuple):
+    """A collective by every algorithm, under both protocols."""
+
+    short: Cost
+    """Low-latency protocol, algorithm by call."""
+    bulk: Cost
+    """Bulk protocol, algorithm by call."""
 
 
 def protocols(reach: Reach, pattern: int, network: Network) -> tuple[Protocol, Protocol]:
@@ -104,7 +109,10 @@ def protocols(reach: Reach, pattern: int, network: Network) -> tuple[Protocol, P
 def faster(short: Times, bulk: Times) -> Times:
     r"""Time under the better of two protocols, a smooth minimum.
 
-    .. math:: t = (t_s^{-p} + t_b^{-p})^{-1/p}
+    .. math:: t = (t_s^{-4} + t_b^{-4})^{-1/4}
+
+    The exponent is an estimate: rings and trees of MareNostrum 5 switch within a factor of four of
+    the payload at which both protocols take the same time.
 
     Parameters
     ----------
@@ -119,8 +127,8 @@ def faster(short: Times, bulk: Times) -> Times:
         Never more than either. [s]
     """
     least, most = jnp.minimum(short, bulk), jnp.maximum(short, bulk)
-    ratio = least / jnp.maximum(most, 1e-12)
-    return least * (1.0 + ratio**SHARPNESS) ** (-1.0 / SHARPNESS)
+    squared = (least / jnp.maximum(most, 1e-12)) ** 2
+    return least / jnp.sqrt(jnp.sqrt(1.0 + squared**2))
 
 
 def used_levels(reach: Reach) -> CallLevels:
@@ -161,7 +169,7 @@ def ring_hops(reach: Reach) -> CallLevels:
     return hops * jnp.where(used > 0.5, turned, 1.0)
 
 
-def ring_gather_time(payload: Calls, reach: Reach, protocol: Protocol) -> Calls:
+def ring_gather_cost(reach: Reach, protocol: Protocol) -> Cost:
     r"""Time of a ring all-gather or reduce-scatter that uses every network card.
 
     One ring per card: a unit of level :math:`l` with :math:`g` ranks below it carries the payload
@@ -174,8 +182,6 @@ def ring_gather_time(payload: Calls, reach: Reach, protocol: Protocol) -> Calls:
 
     Parameters
     ----------
-    payload
-        Gathered output :math:`S`. [B]
     reach
         How the groups lie; one rank takes no time.
     protocol
@@ -183,8 +189,8 @@ def ring_gather_time(payload: Calls, reach: Reach, protocol: Protocol) -> Calls:
 
     Returns
     -------
-    Calls
-        Completion time. [s]
+    Cost
+        Latency and pace.
 
     References
     ----------
@@ -195,9 +201,9 @@ def ring_gather_time(payload: Calls, reach: Reach, protocol: Protocol) -> Calls:
     used = used_levels(reach) > 0.5
     spared = (reach.inner[None, :] > 0.5) & (reach.within < size - EDGE)
     share = (size - 1.0) / size * jnp.where(spared, 1.0 - reach.below / reach.within, 1.0)
-    carried = share * payload[:, None] / (reach.below * protocol.bandwidth)
+    carried = share / (reach.below * protocol.bandwidth)
     pace = jnp.where(used, carried, 0.0).max(1)
-    return (ring_hops(reach) * protocol.latency).sum(1) + pace
+    return Cost((ring_hops(reach) * protocol.latency).sum(1), pace)
 
 
 def doubling_steps(reach: Reach) -> CallLevels:
@@ -212,15 +218,13 @@ def doubling_steps(reach: Reach) -> CallLevels:
     return jnp.ceil(jnp.log2(peers) - EDGE)
 
 
-def level_paces(payload: Calls, reach: Reach, protocol: Protocol) -> CallLevels:
+def level_paces(reach: Reach, protocol: Protocol) -> CallLevels:
     r"""Time that each level takes to carry its part of a gather done level by level.
 
     .. math:: \frac{q_l - 1}{q_l} \frac{S}{g_{l-1} B_l}, \quad q_l = g_l / g_{l-1}
 
     Parameters
     ----------
-    payload
-        Gathered output :math:`S`. [B]
     reach
         How the groups lie.
     protocol
@@ -229,13 +233,13 @@ def level_paces(payload: Calls, reach: Reach, protocol: Protocol) -> CallLevels:
     Returns
     -------
     CallLevels
-        Times. [s]
+        Time of a byte of payload. [s/B]
     """
     share = 1.0 - reach.below / reach.within
-    return share * payload[:, None] / (reach.below * protocol.bandwidth)
+    return share / (reach.below * protocol.bandwidth)
 
 
-def recursive_gather_time(payload: Calls, reach: Reach, protocol: Protocol) -> Calls:
+def recursive_gather_cost(reach: Reach, protocol: Protocol) -> Cost:
     r"""Time of an all-gather or reduce-scatter by doubling, one level after the other.
 
     .. math:: t = \sum_l \left[ \lceil \log_2 q_l \rceil \alpha_l
@@ -243,8 +247,6 @@ def recursive_gather_time(payload: Calls, reach: Reach, protocol: Protocol) -> C
 
     Parameters
     ----------
-    payload
-        Gathered output :math:`S`. [B]
     reach
         How the groups lie; one rank takes no time.
     protocol
@@ -252,8 +254,8 @@ def recursive_gather_time(payload: Calls, reach: Reach, protocol: Protocol) -> C
 
     Returns
     -------
-    Calls
-        Completion time. [s]
+    Cost
+        Latency and pace.
 
     References
     ----------
@@ -261,10 +263,10 @@ def recursive_gather_time(payload: Calls, reach: Reach, protocol: Protocol) -> C
     Int. J. High Perform. Comput. Appl. 19, 2005.
     """
     steps = doubling_steps(reach) * protocol.latency
-    return (steps + level_paces(payload, reach, protocol)).sum(1)
+    return Cost(steps.sum(1), level_paces(reach, protocol).sum(1))
 
 
-def rail_gather_time(payload: Calls, reach: Reach, protocol: Protocol, pipelining: Scalar) -> Calls:
+def rail_gather_cost(reach: Reach, protocol: Protocol, pipelining: Scalar) -> Cost:
     r"""Time of an all-gather or reduce-scatter along rails, chunks pipelined through the levels.
 
     A ring inside the scale-up domain, doubling between domains on every card. Stages on different
@@ -275,8 +277,6 @@ def rail_gather_time(payload: Calls, reach: Reach, protocol: Protocol, pipelinin
 
     Parameters
     ----------
-    payload
-        Gathered output. [B]
     reach
         How the groups lie.
     protocol
@@ -286,11 +286,12 @@ def rail_gather_time(payload: Calls, reach: Reach, protocol: Protocol, pipelinin
 
     Returns
     -------
-    Calls
-        Completion time. [s]
+    Cost
+        Latency and pace.
     """
-    paces = level_paces(payload, reach, protocol)
-    return (rail_steps(reach) * protocol.latency).sum(1) + overlapped(paces, pipelining)
+    paces = level_paces(reach, protocol)
+    steps = rail_steps(reach) * protocol.latency
+    return Cost(steps.sum(1), overlapped(paces, pipelining))
 
 
 def rail_steps(reach: Reach) -> CallLevels:
@@ -324,7 +325,7 @@ def overlapped(paces: CallStages, pipelining: Scalar) -> Calls:
     return slowest + (1.0 - pipelining) * (paces.sum(1) - slowest)
 
 
-def tree_reduce_time(payload: Calls, reach: Reach, protocol: Protocol, share: Scalar) -> Calls:
+def tree_reduce_cost(reach: Reach, protocol: Protocol, share: Scalar) -> Cost:
     r"""Time of an all-reduce over a pair of pipelined binary trees between units.
 
     A chain inside the scale-up domain, trees between domains; every rank sends the buffer up and
@@ -335,8 +336,6 @@ def tree_reduce_time(payload: Calls, reach: Reach, protocol: Protocol, share: Sc
 
     Parameters
     ----------
-    payload
-        Buffer :math:`S` on every rank. [B]
     reach
         How the groups lie; one rank takes no time.
     protocol
@@ -346,8 +345,8 @@ def tree_reduce_time(payload: Calls, reach: Reach, protocol: Protocol, share: Sc
 
     Returns
     -------
-    Calls
-        Completion time. [s]
+    Cost
+        Latency and pace.
 
     References
     ----------
@@ -358,54 +357,141 @@ def tree_reduce_time(payload: Calls, reach: Reach, protocol: Protocol, share: Sc
     peers = jnp.maximum(reach.within / reach.below, 1.0)
     steps = jnp.where(inside, reach.inner_hops[:, None], jnp.log2(peers))
     carried = jnp.where(inside, 1.0 - reach.below / reach.within, 1.0)
-    each = carried * payload[:, None] / (reach.below * protocol.bandwidth)
+    each = carried / (reach.below * protocol.bandwidth)
     pace = jnp.where(used_levels(reach) > 0.5, each, 0.0).max(1)
-    return 2.0 * (steps * protocol.latency).sum(1) + 2.0 * pace / share
+    return Cost(2.0 * (steps * protocol.latency).sum(1), 2.0 * pace / share)
 
 
-def in_network_reduce_time(
-    payload: Calls, reach: Reach, protocol: Protocol, switches: Switches
-) -> Calls:
+def in_network_reduce_cost(
+    reach: Reach, protocol: Protocol, network: Network, pipelining: Scalar
+) -> Cost:
     r"""Time of an all-reduce in which switches add up where they can.
 
     A level that reduces carries the buffer once up and once down at the same time; levels outside
     the domain that all reduce are one tree of switches, as fast as the slowest of them. A level
-    that can't reduces along rails. Stages overlap as in :func:`rail_gather_time`.
+    that can't reduces along rails. Stages overlap as in :func:`rail_gather_cost`.
 
     .. math:: w_l = \frac{S}{g_{l-1} \eta_l B_l}
 
     Parameters
     ----------
-    payload
-        Buffer :math:`S` on every rank. [B]
     reach
         How the groups lie.
     protocol
         Step time and bandwidth.
-    switches
-        Share of the bandwidth :math:`\eta` at which they reduce, and the pipelining.
+    network
+        Share of the bandwidth :math:`\eta` at which its levels reduce.
+    pipelining
+        Share of the stages that run at the same time.
 
     Returns
     -------
-    Calls
-        Completion time. [s]
+    Cost
+        Latency and pace.
 
     References
     ----------
     Graham et al., "Scalable Hierarchical Aggregation Protocol (SHARP)", COM-HPC 2016.
     """
-    able = switches.reduction[None, :] > 0.0
+    able = network.reduction[None, :] > 0.0
     inside = reach.inner[None, :] > 0.5
-    share = jnp.where(able, switches.reduction[None, :], 1.0)
-    once = payload[:, None] / (reach.below * share * protocol.bandwidth)
+    share = jnp.where(able, network.reduction[None, :], 1.0)
+    once = 1.0 / (reach.below * share * protocol.bandwidth)
     used = used_levels(reach) > 0.5
     tree = jnp.where(used & able & ~inside, once, 0.0).max(1)
-    along = 2.0 * level_paces(payload, reach, protocol)
+    along = 2.0 * level_paces(reach, protocol)
     stages = jnp.where(able, jnp.where(inside & used, once, 0.0), along)
     paces = jnp.concatenate([stages, tree[:, None]], axis=1)
     climbs = jnp.where(used, 1.0, 0.0)
     steps = 2.0 * jnp.where(able, climbs, rail_steps(reach))
-    return (steps * protocol.latency).sum(1) + overlapped(paces, switches.pipelining)
+    return Cost((steps * protocol.latency).sum(1), overlapped(paces, pipelining))
+
+
+class Collectives(NamedTuple):
+    """Costs of the collectives of groups."""
+
+    gather: Costs
+    """All-gather or reduce-scatter by ring, recursive and rail."""
+    all_reduce: Costs
+    """All-reduce by every algorithm."""
+
+
+def collective_costs(groups: Groups, network: Network, library: Library) -> Collectives:
+    """Latency and pace of gathers and all-reduces by each algorithm.
+
+    Parameters
+    ----------
+    groups
+        Ranks that take part.
+    network
+        The levels that join them.
+    library
+        The software; what it does not have takes for ever.
+
+    Returns
+    -------
+    Collectives
+        By algorithm and group, launch included; one rank takes no time.
+    """
+    reach = lay(groups, network)
+    several = reach.within[:, -1] > 1.0 + EDGE
+    reduces = (used_levels(reach) > 0.5) & (network.reduction > 0.0)[None, :]
+    able = jnp.where(reduces, 1.0, 0.0).sum(1) > 0.5
+    gathers, all_reduces = [], []
+    for ring, pair in zip(
+        protocols(reach, NEIGHBOUR, network), protocols(reach, PERMUTATION, network), strict=True
+    ):
+        gather = _stacked(
+            ring_gather_cost(reach, ring),
+            recursive_gather_cost(reach, pair),
+            rail_gather_cost(reach, pair, library.pipelining),
+        )
+        reduce = _stacked(
+            tree_reduce_cost(reach, ring, library.tree_share),
+            _where(able, in_network_reduce_cost(reach, ring, network, library.pipelining)),
+        )
+        both = Cost(
+            jnp.concatenate([2.0 * gather.latency, reduce.latency]),
+            jnp.concatenate([2.0 * gather.pace, reduce.pace]),
+        )
+        gathers.append(_started(gather, library.allowed[:GATHERS], several, library))
+        all_reduces.append(_started(both, library.allowed, several, library))
+    return Collectives(Costs(*gathers), Costs(*all_reduces))
+
+
+def _stacked(*costs: Cost) -> Cost:
+    """Costs of several algorithms."""
+    return Cost(*(jnp.stack(parts) for parts in zip(*costs, strict=True)))
+
+
+def _where(able: Array, cost: Cost) -> Cost:
+    """The cost where an algorithm applies."""
+    return cost._replace(latency=jnp.where(able, cost.latency, NEVER))
+
+
+def _started(cost: Cost, allowed: Algorithms, several: Array, library: Library) -> Cost:
+    """Adds the launch, takes out what the software lacks, and lets one rank pass."""
+    possible = jnp.where(allowed[:, None] > 0.5, cost.latency + library.launch, NEVER)
+    return cost._replace(latency=jnp.where(several[None, :], possible, 0.0))
+
+
+def times_of(payload: Calls, costs: Costs) -> AlgorithmCalls:
+    """Time of each algorithm under the better protocol.
+
+    Parameters
+    ----------
+    payload
+        What the module calls the payload of a collective. [B]
+    costs
+        Latency and pace by algorithm and call.
+
+    Returns
+    -------
+    AlgorithmCalls
+        Completion times. [s]
+    """
+    short, bulk = (cost.latency + payload[None, :] * cost.pace for cost in costs)
+    return faster(short, bulk)
 
 
 def gather_times(
@@ -429,15 +515,7 @@ def gather_times(
     AlgorithmCalls
         Completion times by ring, recursive and rail, launch included; one rank takes none. [s]
     """
-    reach = lay(groups, network)
-    neighbour = protocols(reach, NEIGHBOUR, network)
-    pairs = protocols(reach, PERMUTATION, network)
-    times = jnp.stack([
-        faster(*(ring_gather_time(payload, reach, way) for way in neighbour)),
-        faster(*(recursive_gather_time(payload, reach, way) for way in pairs)),
-        faster(*(rail_gather_time(payload, reach, way, library.pipelining) for way in pairs)),
-    ])  # fmt: skip
-    return _started(times, library.allowed[:GATHERS], groups, library)
+    return times_of(payload, collective_costs(groups, network, library).gather)
 
 
 def all_reduce_times(
@@ -461,29 +539,7 @@ def all_reduce_times(
     AlgorithmCalls
         Completion times, launch included; one rank takes none. [s]
     """
-    reach = lay(groups, network)
-    neighbour = protocols(reach, NEIGHBOUR, network)
-    pairs = protocols(reach, PERMUTATION, network)
-    phi, trees = library.pipelining, library.tree_share
-    switches = Switches(network.reduction, phi)
-    able = jnp.where((used_levels(reach) > 0.5) & (network.reduction > 0.0)[None, :], 1.0, 0.0)
-    reduced = faster(*(in_network_reduce_time(payload, reach, way, switches) for way in neighbour))
-    times = jnp.stack([
-        2.0 * faster(*(ring_gather_time(payload, reach, way) for way in neighbour)),
-        2.0 * faster(*(recursive_gather_time(payload, reach, way) for way in pairs)),
-        2.0 * faster(*(rail_gather_time(payload, reach, way, phi) for way in pairs)),
-        faster(*(tree_reduce_time(payload, reach, way, trees) for way in neighbour)),
-        jnp.where(able.sum(1) > 0.5, reduced, NEVER),
-    ])  # fmt: skip
-    return _started(times, library.allowed, groups, library)
-
-
-def _started(
-    times: AlgorithmCalls, allowed: Algorithms, groups: Groups, library: Library
-) -> AlgorithmCalls:
-    """Adds the launch, takes out what the software lacks, and lets one rank pass."""
-    possible = jnp.where(allowed[:, None] > 0.5, times + library.launch, NEVER)
-    return jnp.where(groups.size[None, :] > 1.0 + EDGE, possible, 0.0)
+    return times_of(payload, collective_costs(groups, network, library).all_reduce)
 
 
 def gather_time(payload: Calls, groups: Groups, network: Network, library: Library) -> Calls:

@@ -4,11 +4,14 @@ import jax.numpy as jnp
 
 from perfmodel_kernels._typing import AlgorithmCalls, CallLevels, Calls, Levels, Real, Scalar
 from perfmodel_kernels.collectives import (
+    Cost,
+    Costs,
     Library,
     Protocol,
     faster,
     overlapped,
     protocols,
+    times_of,
     used_levels,
 )
 from perfmodel_kernels.topology import (
@@ -284,19 +287,19 @@ def expert_exchange_traffic(
     return jnp.where(reach.inner > 0.5, copied, jnp.where(network.scaleup > 0.5, 0.0, outside))
 
 
-def exchange_time(sent: Levels, group: Groups, network: Network, library: Library) -> Real:
-    r"""Time of an exchange of tokens from the bytes that each chip sends over each level.
+def exchange_costs(sent: Levels, group: Groups, network: Network, library: Library) -> Costs:
+    r"""Latency and pace of an exchange of tokens from the copies that cross each level.
 
     The scale-up links work beside the network card, which carries all that leaves the domain;
     an outer level carries what goes at least that far.
 
-    .. math:: t = \max\left(\frac{x_0}{B_0}, \max_{l > 0} \frac{\sum_{k \geq l} x_k}{B_l}\right)
+    .. math:: t = \max\left(\frac{x_0}{B_0}, \max_{l > 0} \frac{\sum_{k \geq l} x_k}{B_l}\right) w
         + \max_l \alpha_l + t_0
 
     Parameters
     ----------
     sent
-        Bytes :math:`x_l` per chip and level. [B]
+        Copies :math:`x_l` per chip and level; the payload is the width :math:`w` of one, in [B].
     group
         The group, an axis of one call.
     network
@@ -306,8 +309,8 @@ def exchange_time(sent: Levels, group: Groups, network: Network, library: Librar
 
     Returns
     -------
-    Real
-        Completion time; one rank takes none. [s]
+    Costs
+        Latency and pace, one algorithm and one call; one rank takes no time.
     """
     reach = lay(group, network)
     short, bulk = protocols(reach, UNIFORM, network)
@@ -322,8 +325,34 @@ def exchange_time(sent: Levels, group: Groups, network: Network, library: Librar
         beyond / bulk.bandwidth[0],
     )
     slower = paces / jnp.maximum(network.short_fraction, EDGE**2)
-    times = faster(
-        direct_exchange_time(slower[None, :], reach, short),
-        direct_exchange_time(paces[None, :], reach, bulk),
-    )
-    return jnp.where(group.size > 1.0 + EDGE, times + library.launch, 0.0)[0]
+    several = group.size[0] > 1.0 + EDGE
+
+    def cost(protocol: Protocol, each: Levels) -> Cost:
+        far = jnp.where(used_levels(reach) > 0.5, protocol.latency, 0.0).max()
+        latency = jnp.where(several, far + library.launch, 0.0)
+        return Cost(latency[None, None], each.max()[None, None])
+
+    return Costs(cost(short, slower), cost(bulk, paces))
+
+
+def exchange_time(sent: Levels, group: Groups, network: Network, library: Library) -> Real:
+    """Time of an exchange from the bytes that each chip sends over each level.
+
+    Parameters
+    ----------
+    sent
+        Bytes per chip and level. [B]
+    group
+        The group, an axis of one call.
+    network
+        The levels that join it.
+    library
+        The software.
+
+    Returns
+    -------
+    Real
+        Completion time; one rank takes none. [s]
+    """
+    costs = exchange_costs(sent, group, network, library)
+    return times_of(jnp.ones_like(group.size), costs)[0, 0]

@@ -3,16 +3,19 @@
 from typing import NamedTuple
 
 import jax.numpy as jnp
+from jaxtyping import Array
 
 from perfmodel_kernels._typing import Calls, Levels, Real, Scalar
 from perfmodel_kernels.collectives import (
+    Cost,
+    Costs,
     Library,
-    all_reduce_time,
+    collective_costs,
     gather_sent,
-    gather_time,
     send_time,
+    times_of,
 )
-from perfmodel_kernels.exchange import exchange_time, expert_exchange_traffic
+from perfmodel_kernels.exchange import exchange_costs, expert_exchange_traffic
 from perfmodel_kernels.layout import Layout
 from perfmodel_kernels.topology import Groups, Network
 
@@ -67,7 +70,7 @@ class StepTraffic(NamedTuple):
 
 
 def step_groups(layout: Layout) -> Groups:
-    """Groups of the gathers, in the order of the call axis.
+    """Groups of the gathers: tensor, context, data, data of experts.
 
     Ranks are ordered tensor, context, data, pipeline; gradients are shared over context and data
     ranks, those of experts over what expert parallelism leaves.
@@ -85,12 +88,23 @@ def step_groups(layout: Layout) -> Groups:
     one = jnp.ones_like(layout.tp * layout.cp)
     replicas = layout.cp * layout.dp
     expert_replicas = jnp.maximum(layout.tp * replicas / layout.ep, 1.0)
-    size = [layout.tp, layout.cp, replicas, replicas, expert_replicas, expert_replicas]
-    stride = [1.0, layout.tp, layout.tp, layout.tp, layout.ep, layout.ep]
+    size = [layout.tp, layout.cp, replicas, expert_replicas]
+    stride = [1.0, layout.tp, layout.tp, layout.ep]
     return Groups(
         size=jnp.stack([one * s for s in size]),
         stride=jnp.stack([one * s for s in stride]),
     )
+
+
+def _by_call(groups: Array) -> Array:
+    """Rows of the call axis from those of the groups: gradients and weights share a group."""
+    data, experts = groups[..., 2:3], groups[..., 3:4]
+    return jnp.concatenate([groups[..., :2], data, data, experts, experts], axis=-1)
+
+
+def _calls(costs: Costs) -> Costs:
+    """Costs of the calls from those of the groups."""
+    return Costs(*(Cost(_by_call(one.latency), _by_call(one.pace)) for one in costs))
 
 
 def step_traffic(
@@ -120,14 +134,18 @@ def step_traffic(
     copies = expert_exchange_traffic(
         payloads.tokens, payloads.copies, payloads.unit_limit, experts, network
     )
-    sent = gather_sent(payloads.gathers, groups, network)
+    costs = collective_costs(groups, network, library)
+    widths = jnp.stack([payloads.dispatch * one, payloads.combine * one])
+    exchanges = times_of(widths, exchange_costs(copies, experts, network, library))[0]
+    every = Groups(*(_by_call(part) for part in groups))
+    sent = gather_sent(payloads.gathers, every, network)
     inside = network.scaleup[None, :] > 0.5
     outside = jnp.where(network.scaleup > 0.5, 0.0, network.bandwidth)
     return StepTraffic(
-        gathers=gather_time(payloads.gathers, groups, network, library),
-        reduces=all_reduce_time(payloads.gathers, groups, network, library),
-        dispatch=exchange_time(copies * payloads.dispatch, experts, network, library),
-        combine=exchange_time(copies * payloads.combine, experts, network, library),
+        gathers=times_of(payloads.gathers, _calls(costs.gather)).min(0),
+        reduces=times_of(payloads.gathers, _calls(costs.all_reduce)).min(0),
+        dispatch=exchanges[0],
+        combine=exchanges[1],
         send=send_time(payloads.boundary, layout.tp * layout.cp * layout.dp, network),
         sent_scaleup=jnp.where(inside, sent, 0.0).sum(1),
         sent_scaleout=jnp.where(inside, 0.0, sent).sum(1),

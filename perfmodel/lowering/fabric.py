@@ -10,7 +10,7 @@ from perfmodel.config.schema.scenario import Machine
 from perfmodel_kernels.topology import Network
 
 LEVELS = 5
-"""Levels of every lowered network: the scale-up domain, or the axes of its torus, and the fabric."""
+"""Levels of every lowered network: axes of the scale-up domain, then the fabric."""
 
 UNLIMITED = 1e9
 """Chips of a level without end, beyond any site. [chips]"""
