@@ -98,8 +98,8 @@ def attributed(times: Timing, network: Network, library: Library) -> Attribution
         started = library._replace(launch=library.launch * slowdown.launch)
         return times(slowed(network, slowdown), started)
 
-    one = jnp.ones_like(jnp.asarray(network.pair, float))
     levels = jnp.ones_like(network.latency)
+    one = levels[0]
     parts = jax.jacfwd(under)(Slowdown(one, levels, levels, one))
     innermost = jnp.arange(levels.shape[0]) == 0
     inside = jnp.where(innermost[None, None, :], parts.pair[:, :, None], 0.0)
