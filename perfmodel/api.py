@@ -5,8 +5,9 @@ from pathlib import Path
 
 from perfmodel.config.library import Library
 from perfmodel.engine.devices import Device, open_devices
-from perfmodel.studies.best_layout import Row, best_row
+from perfmodel.studies.best_layout import Row
 from perfmodel.studies.legality import check_layout
+from perfmodel.studies.power_limit import limited_row
 
 
 def estimate(
@@ -42,4 +43,4 @@ def estimate(
     scenario = Library(configs).scenario(site, workload, overrides=overrides)
     check_layout(scenario)
     open_devices(device)
-    return {"name": site} | best_row(scenario) | {"workload": workload}
+    return {"name": site} | limited_row(scenario).row | {"workload": workload}

@@ -17,6 +17,7 @@ DONE, INTERRUPTED = 0, 130
 VERBS = {
     "compare": "perfmodel.commands.compare:compare",
     "estimate": "perfmodel.commands.estimate:estimate",
+    "power": "perfmodel.commands.power:power",
     "configs": "perfmodel.commands.configs:app",
     "schema": "perfmodel.commands.schema:schema",
     "devices": "perfmodel.commands.devices:devices",

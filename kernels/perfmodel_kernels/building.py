@@ -157,3 +157,69 @@ def cooling_fraction(facility: Facility) -> Real:
     air = chiller_share(facility.air_approach_temperature, facility) / performance
     share = facility.liquid_share
     return share * (facility.pumps + liquid) + (1.0 - share) * (facility.air_handlers + air)
+
+
+def overhead(facility: Facility) -> Real:
+    """Power of the site over its IT power: the PUE.
+
+    Parameters
+    ----------
+    facility
+        The building.
+
+    Returns
+    -------
+    Real
+        At least 1.
+    """
+    return 1.0 + facility.distribution + cooling_fraction(facility)
+
+
+SEASONAL_SHARE = 0.6
+"""Share of the variance of the outside temperature that the seasons explain, weather and the hours
+of a day the rest; estimate: months of central Europe span 17 K, hourly values deviate by 7.5 K."""
+
+HOTTEST = 2.326
+"""Deviations above the mean that one hour in a hundred exceeds: normal quantile of 0.99."""
+
+
+def in_month(month: Scalar, facility: Facility) -> Facility:
+    r"""The building in the climate of one month, January the coldest.
+
+    .. math:: T_m = T_o - \sigma_o \sqrt{2 \zeta} \cos \frac{2 \pi m}{12}, \quad
+        \sigma_m = \sigma_o \sqrt{1 - \zeta}
+
+    Parameters
+    ----------
+    month
+        Months after the middle of January :math:`m`.
+    facility
+        Climate of the year; northern hemisphere.
+
+    Returns
+    -------
+    Facility
+        With the mean and deviation of that month.
+    """
+    season = jnp.cos(jnp.asarray(month) * (jnp.pi / 6.0)) * (2.0 * SEASONAL_SHARE) ** 0.5
+    return facility._replace(
+        outside_temperature=facility.outside_temperature - facility.outside_swing * season,
+        outside_swing=facility.outside_swing * (1.0 - SEASONAL_SHARE) ** 0.5,
+    )
+
+
+def in_hottest_hours(facility: Facility) -> Facility:
+    """The building at an outside temperature that one hour in a hundred exceeds.
+
+    Parameters
+    ----------
+    facility
+        Climate of the year.
+
+    Returns
+    -------
+    Facility
+        At that temperature, with next to no swing.
+    """
+    hot = facility.outside_temperature + HOTTEST * facility.outside_swing
+    return facility._replace(outside_temperature=hot, outside_swing=0.01 * facility.outside_swing)

@@ -54,15 +54,17 @@ def estimate(
     )
     check_layout(scenario)
     sys.stderr.write(device_line(open_devices(device), device))
-    from perfmodel.studies.best_layout import best_row
+    from perfmodel.studies.power_limit import limited_row
 
-    row = {"name": site} | best_row(scenario) | {"workload": workload}
+    limited = limited_row(scenario)
+    row = {"name": site} | limited.row | {"workload": workload}
     if format == "json":
-        sys.stdout.write(json_text(document(row, time.perf_counter() - started)) + "\n")
+        answer = document(row, limited.strategies, time.perf_counter() - started)
+        sys.stdout.write(json_text(answer) + "\n")
     elif format == "csv":
         sys.stdout.write(csv_text({key: [value] for key, value in row.items()}))
     else:
-        print_tables(row)
+        print_tables(row, limited)
     failures = unmet(needs, [row])
     sys.stderr.writelines(f"{line}\n" for line in failures)
     return 1 if failures else 0

@@ -1,12 +1,16 @@
 """An estimate on the terminal and as JSON."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
 from perfmodel.results.columns import COLUMNS, MEMORY_SPLIT, POWER_SPLIT, TIME_SPLIT, Column
+from perfmodel.views.power import EXTRA, limit_parts
 from perfmodel.views.terminal import facts, show, split
+
+if TYPE_CHECKING:
+    from perfmodel.studies.power_limit import Limited
 
 _HEAD = (
     "step_time",
@@ -41,23 +45,27 @@ _TEXTS = (
 )
 
 
-def print_tables(row: Mapping[str, Any]) -> None:
+def print_tables(row: Mapping[str, Any], limited: "Limited") -> None:
     """Prints numbers, where time, memory and power go, and the bottleneck.
 
     Parameters
     ----------
     row
         The estimate.
+    limited
+        The same under a grid connection, with the ways to keep it.
     """
     title = f"{row['workload']} on {row['site']} ({row['chips']:,} chips)"
     if not row["layout"]:
         show(Text(f"{title}: {row['reason']} ({row['points']:,} layouts tried)"))
         return
     named = [Column(name, "", name.replace("_", " ")) for name in _TEXTS]
-    parts: list[Any] = [facts(title, [""], [*named, *(COLUMNS[name] for name in _HEAD)], [row])]
+    columns = [*named, *(COLUMNS[name] for name in _HEAD), EXTRA["power_cap"], EXTRA["power_limit"]]
+    parts: list[Any] = [facts(title, [""], columns, [row])]
     parts.append(split("Time of a step", _parts(row, "time_split", TIME_SPLIT, "s"), "s"))
     parts.append(split("Memory of a chip", _parts(row, "memory_split", MEMORY_SPLIT, "bytes"), "B"))
     parts.append(split("Power of the site", _parts(row, "power_split", POWER_SPLIT, "w"), "W"))
+    parts += limit_parts(limited.free, limited.strategies)
     parts.append(Text(_verdict(row)))
     show(*parts)
 
@@ -75,13 +83,15 @@ def _verdict(row: Mapping[str, Any]) -> str:
     return f"Bottleneck: {row['bottleneck']}, {share:.0%} of the step."
 
 
-def document(row: Mapping[str, Any], wall: float) -> dict:
+def document(row: Mapping[str, Any], strategies: Sequence[Mapping[str, Any]], wall: float) -> dict:
     """An estimate as JSON values, SI units.
 
     Parameters
     ----------
     row
         The estimate.
+    strategies
+        Ways to keep the grid connection, where it binds.
     wall
         Our own run time. [s]
 
@@ -95,5 +105,6 @@ def document(row: Mapping[str, Any], wall: float) -> dict:
         "time_split_s": {name: row[f"time_split_{name}_s"] for name in TIME_SPLIT},
         "memory_split_bytes": {name: row[f"memory_split_{name}_bytes"] for name in MEMORY_SPLIT},
         "power_split_w": {name: row[f"power_split_{name}_w"] for name in POWER_SPLIT},
+        "strategies": list(strategies),
         "wall_s": wall,
     }

@@ -8,7 +8,7 @@ from perfmodel.commands.verdicts import calibration_schema, validation_schema
 from perfmodel.config.faults import Fault, Faults, nearest, one_of, shown
 from perfmodel.config.json_schema import DRAFT, config_schema
 from perfmodel.config.kinds import KINDS, NOUNS
-from perfmodel.results.columns import COLUMNS, MEMORY_SPLIT, POWER_SPLIT, TIME_SPLIT, Column
+from perfmodel.results.columns import COLUMNS, MEMORY_SPLIT, POWER, POWER_SPLIT, TIME_SPLIT, Column
 
 CONFIG = "config"
 """Subject that stands for config files."""
@@ -58,6 +58,7 @@ def _estimate() -> dict[str, Any]:
         "time_split_s": _split(TIME_SPLIT, "s"),
         "memory_split_bytes": _split(MEMORY_SPLIT, "B"),
         "power_split_w": _split(POWER_SPLIT, "W"),
+        "strategies": STRATEGIES,
         "wall_s": WALL,
     }
     row = _row()
@@ -86,10 +87,25 @@ def _compare() -> dict[str, Any]:
     return {"title": title, "type": "object", "properties": properties, "required": required}
 
 
+def _power() -> dict[str, Any]:
+    rows = {"type": "array", "items": {"type": "object"}}
+    properties = {
+        "estimate": _row(),
+        "strategies": STRATEGIES,
+        "curve": {**rows, "description": "Quantities over the cap of a chip."},
+        "year": {**rows, "description": "PUE by month, in the mean and in the hottest hours."},
+        "holds": {**rows, "description": "Chips that a grid connection feeds, by design."},
+        "files": {"type": "array", "items": {"type": "string"}},
+        "wall_s": WALL,
+    }
+    title = "Answer of `power`"
+    return {"title": title, "type": "object", "properties": properties, "required": [*properties]}
+
+
 def _row() -> dict[str, Any]:
     """One job on one site."""
     labels = {name: {"type": "string"} for name in LABELS} | {"chips": {"type": "integer"}}
-    columns = {column.key: _column(column) for column in COLUMNS.values()}
+    columns = {column.key: _column(column) for column in (*COLUMNS.values(), *POWER[:2])}
     return {"type": "object", "properties": labels | columns, "required": list(STABLE)}
 
 
@@ -118,13 +134,23 @@ STABLE = (
 TYPES = {"bottleneck": "string", "reason": "string", "feasible": "boolean"}
 """Columns that hold no number."""
 
+STRATEGIES = {
+    "type": "array",
+    "items": {"type": "object"},
+    "description": "Ways to keep the grid connection, where it binds.",
+}
+
 WALL = {"type": "number", "description": "Our own run time.", "x-unit": "s"}
 
 OUTPUTS: dict[str, Callable[[], dict[str, Any]]] = {
     "compare": _compare,
     "estimate": _estimate,
+<<<<<<< HEAD
+    "power": _power,
+=======
     "validate": validation_schema,
     "calibrate": calibration_schema,
+>>>>>>> 9b74c308741502a7eefd951a5e381befeb23d2a4
     "configs list": _record(Listing),
     "configs show": _record(Description),
     "configs check": _record(Report),

@@ -131,3 +131,14 @@ NETWORK = {
     )
 }
 """Quantities of one collective on one network, by name."""
+
+POWER = (
+    Column("power_cap", "W", "cap of a chip", "W"),
+    Column("power_limit", "W", "grid connection", "MW"),
+    Column("node_power", "W", "power of a node", "kW"),
+    Column("pue_coldest_month", "", "PUE, coldest month"),
+    Column("pue_warmest_month", "", "PUE, warmest month"),
+    Column("pue_hottest_hours", "", "PUE, hottest 1 % of the hours"),
+    Column("outside_temperature", "K", "outside temperature"),
+)
+"""Quantities of power that studies add to the rows of an evaluation."""

@@ -137,6 +137,22 @@ def _row(best: Best) -> Row:
     return row | {"layout": describe(layout)} | degrees | counts | {"feasible": True}
 
 
+def layout_of(row: Row) -> Layout:
+    """Degrees of a row as a layout.
+
+    Parameters
+    ----------
+    row
+        A row with a layout.
+
+    Returns
+    -------
+    Layout
+        Numbers.
+    """
+    return Layout(*(float(row[name]) for name in Layout._fields))
+
+
 def metrics(evaluation: Evaluation) -> Row:
     """First point of an evaluation by column key.
 

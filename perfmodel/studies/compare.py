@@ -5,9 +5,11 @@ from typing import NamedTuple
 
 from perfmodel.config.schema.scenario import Scenario
 from perfmodel.search.layouts import Axes
-from perfmodel.studies.best_layout import Row, best_row
+from perfmodel.studies.best_layout import Row
 from perfmodel.studies.conclusion import conclude
 from perfmodel.studies.decomposition import decompose
+from perfmodel.studies.power_limit import limit_columns, limited_row
+from perfmodel.studies.power_year import pue_columns
 from perfmodel.studies.scaling import FIXED, RULES, SIZES, batch_at, curves
 
 RATIOS = (
@@ -148,11 +150,13 @@ def _site(case: Case, done: Progress) -> list[Row]:
     scenario, names = case.scenario, {"name": case.site}
     chips = scenario.machine.chips
     batches = {rule: batch_at(rule, scenario.workload, chips) for rule in RULES}
+    year = pue_columns(scenario.machine)
     least = batches[FIXED] * (1.0 + scenario.workload.batch.tolerance)
     rows = []
     for rule in RULES:
         if rule == FIXED or batches[rule] > least:
-            row = best_row(scenario, batch=batches[rule], axes=AXES)
+            found = limited_row(scenario, batch=batches[rule], axes=AXES)
+            row = found.row | limit_columns(found) | year
             rows.append(names | {"rule": rule} | row | {"workload": case.workload})
         done(1)
     return rows

@@ -42,6 +42,24 @@ _HOW = (
 )
 
 
+_POWER = (
+    "site",
+    "batch",
+    *(Column(part, "W", part, "MW") for part in ("chips", "nodes", "network", "building")),
+    COLUMNS["provisioned_power"],
+    "PUE",
+    "warmest month",
+    "hottest 1 %",
+)
+_PARTS = {
+    "chips": ("chips",),
+    "nodes": ("hosts", "fans", "conversion"),
+    "network": ("network",),
+    "building": ("storage", "distribution", "cooling"),
+}
+"""Parts of the power that a table shows: nodes without their chips, building with storage."""
+
+
 def terminal_parts(
     sites: Rows, decomposition: Rows, conclusion: str, base: str
 ) -> list[RenderableType]:
@@ -69,6 +87,8 @@ def terminal_parts(
         result = [*_RESULT[:4], f"x {base}", *_RESULT[4:]]
         parts.append(table(workload, result, [_result(row) for row in rows]))
         parts.append(table("", _HOW, [_how(row) for row in rows]))
+        parts.append(table("", _POWER, [_power(row) for row in rows]))
+        parts += _connections(rows)
     parts += _factors(decomposition)
     if conclusion:
         parts.append(Text(textwrap.fill(conclusion, TEXT_WIDTH)))
@@ -107,6 +127,36 @@ def _how(row: Mapping[str, Any]) -> list[Any]:
     memory = f"{row['memory_fraction']:.0%}" if row["feasible"] else "–"
     shares = [_share(row, group) for group in _GROUPS]
     return [row["name"], _batch(row), row["layout"] or row["reason"], *shares, memory]
+
+
+def _power(row: Mapping[str, Any]) -> list[Any]:
+    """Where the power goes, the PUE over the year, and what the grid connection does."""
+    parts = [sum(row[f"power_split_{name}_w"] for name in names) for names in _PARTS.values()]
+    year = ("pue", "pue_warmest_month", "pue_hottest_hours")
+    return [
+        row["name"],
+        _batch(row),
+        *parts,
+        row["provisioned_power_w"],
+        *(f"{row[key]:.3f}" if row[key] == row[key] else "–" for key in year),
+    ]
+
+
+def _connections(rows: Rows) -> list[RenderableType]:
+    """A line per site whose grid connection binds: both ways to keep it, the one taken first."""
+    bound = [row for row in rows if row["feasible"] and row["strategy"] != "within the limit"]
+    return [Text(f"{row['name']}, batch {_batch(row)}: {_connection(row)}") for row in bound]
+
+
+def _connection(row: Mapping[str, Any]) -> str:
+    limit = row["power_limit_w"]
+    ways = [
+        (row["capped_tokens_per_s"], f"capped at {row['capped_power_cap_w']:.0f} W"),
+        (row["dark_tokens_per_s"], f"{row['dark_chips']:,.0f} chips dark"),
+    ]
+    known = sorted((way for way in ways if way[0] == way[0]), reverse=True)
+    told = "; ".join(f"{text}: {rate / 1e6:.3g} M/s" for rate, text in known)
+    return f"the grid connection of {limit / 1e6:.4g} MW binds; {told}"
 
 
 def _factors(decomposition: Rows) -> list[RenderableType]:

@@ -11,7 +11,10 @@ from perfmodel_kernels.building import (
     FULL_LOAD_RISE,
     chiller_share,
     cooling_fraction,
+    in_hottest_hours,
+    in_month,
     node_power,
+    overhead,
     supply_efficiency,
 )
 from tests.kernels.compiling import compiled
@@ -119,3 +122,31 @@ def test_gradient_of_the_cooling_equals_the_difference(field, sign):
 def test_gradient_of_the_supply_equals_the_difference():
     check_gradient(lambda load: supply_efficiency(load, NODE), 0.3, 1)
     check_gradient(lambda load: supply_efficiency(load, NODE), 0.9, -1)
+
+
+def months() -> list:
+    return [in_month(float(month), FACILITY) for month in range(12)]
+
+
+def test_january_is_coldest_and_july_warmest():
+    means = [float(month.outside_temperature) for month in months()]
+    assert (min(means), max(means)) == (means[0], means[6])
+    assert sum(means) / 12 == pytest.approx(FACILITY.outside_temperature)
+
+
+def test_months_together_vary_as_the_year_does():
+    means = np.array([float(month.outside_temperature) for month in months()])
+    within = float(months()[0].outside_swing) ** 2
+    assert means.var() + within == pytest.approx(FACILITY.outside_swing**2, rel=1e-9)
+
+
+def test_the_hottest_hours_are_those_that_one_in_a_hundred_exceeds():
+    hot = in_hottest_hours(FACILITY)
+    above = (float(hot.outside_temperature) - FACILITY.outside_temperature) / FACILITY.outside_swing
+    assert normal_above(above) == pytest.approx(0.01, rel=1e-3)
+
+
+def test_the_overhead_is_losses_and_cooling_and_largest_in_summer():
+    assert float(overhead(FACILITY)) == pytest.approx(1.05 + float(cooling_fraction(FACILITY)))
+    by_month = [float(overhead(month)) for month in months()]
+    assert max(by_month) == by_month[6] > float(overhead(FACILITY)) > by_month[0] == min(by_month)
