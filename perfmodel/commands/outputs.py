@@ -145,12 +145,9 @@ WALL = {"type": "number", "description": "Our own run time.", "x-unit": "s"}
 OUTPUTS: dict[str, Callable[[], dict[str, Any]]] = {
     "compare": _compare,
     "estimate": _estimate,
-<<<<<<< HEAD
     "power": _power,
-=======
     "validate": validation_schema,
     "calibrate": calibration_schema,
->>>>>>> 9b74c308741502a7eefd951a5e381befeb23d2a4
     "configs list": _record(Listing),
     "configs show": _record(Description),
     "configs check": _record(Report),
