@@ -67,6 +67,7 @@ def deliver(question: Question, answer: Answer) -> int:
             comparison = conclude_from(sites, question, done)
         files += _store(answer.out, "scaling", comparison.curves, question)
         files += _store(answer.out, "decomposition", comparison.decomposition, question)
+        files += _store(answer.out, "network", comparison.network, question)
         files += draw_stored(answer.out, OTHER_FIGURES, caption) + second.collect()
     wall = time.perf_counter() - answer.started
     if answer.format == "json":
@@ -75,7 +76,10 @@ def deliver(question: Question, answer: Answer) -> int:
         sys.stdout.write(csv_text(columns_of(comparison.sites)))
     else:
         parts = terminal_parts(
-            comparison.sites, comparison.decomposition, comparison.conclusion, question.base
+            comparison.sites,
+            {"decomposition": comparison.decomposition, "network": comparison.network},
+            comparison.conclusion,
+            question.base,
         )
         show(*parts, f"Tables and figures: {answer.out}/ ({len(files)} files, {wall:.1f} s)")
     failures = unmet(answer.needs, comparison.sites)
@@ -108,6 +112,7 @@ def document(comparison: Comparison, files: list[Path], wall: float) -> dict:
         "ratios": ratios,
         "decomposition": comparison.decomposition,
         "scaling": comparison.curves,
+        "network": comparison.network,
         "conclusion": comparison.conclusion,
         "files": [str(path) for path in files],
         "wall_s": wall,

@@ -78,6 +78,7 @@ def _compare() -> dict[str, Any]:
         "ratio": {**numbers, "description": "Quantity to gigafactory over factory."},
         "decomposition": {**rows, "description": "Factors whose logarithms sum to the ratio's."},
         "scaling": {**rows, "description": "Rows of the scaling curves."},
+        "network": {**rows, "description": "Throughput with other networks, first workload."},
         "conclusion": {"type": "string"},
         "files": {"type": "array", "items": {"type": "string"}},
         "wall_s": WALL,

@@ -8,6 +8,7 @@ from perfmodel.search.layouts import Axes
 from perfmodel.studies.best_layout import Row
 from perfmodel.studies.conclusion import conclude
 from perfmodel.studies.decomposition import decompose
+from perfmodel.studies.network_sensitivity import STEPS, network_sensitivity, told
 from perfmodel.studies.power_limit import limit_columns, limited_row
 from perfmodel.studies.power_year import pue_columns
 from perfmodel.studies.scaling import FIXED, RULES, SIZES, batch_at, curves
@@ -58,6 +59,8 @@ class Comparison(NamedTuple):
     """Causes of the ratio of subject over base, per workload and rule."""
     ratios: list[Row]
     """Ratios of subject over base, per workload and rule."""
+    network: list[Row]
+    """What the networks of subject and base are worth, for the first workload."""
     conclusion: str
     """One paragraph."""
 
@@ -73,7 +76,7 @@ def steps(question: Question) -> int:
     int
         Number of calls of `done`.
     """
-    return 2 * len(question.cases) + 2 * len(RULES) * len(SIZES)
+    return 2 * len(question.cases) + 2 * len(RULES) * len(SIZES) + 2 * STEPS
 
 
 def compare(question: Question, done: Progress = lambda _: None) -> Comparison:
@@ -142,7 +145,23 @@ def conclude_from(
         for term in decompose(site, base)
     ]
     ratios = [_ratios(rule, site, base) for rule, site, base in pairs]
-    return Comparison(sites, curves, decomposition, ratios, conclude(pairs, curves))
+    network = _network(question, done)
+    conclusion = " ".join(text for text in (conclude(pairs, curves), told(network)) if text)
+    return Comparison(sites, curves, decomposition, ratios, network, conclusion)
+
+
+def _network(question: Question, done: Progress) -> list[Row]:
+    """Subject and base with other networks, for the first workload."""
+    first = question.cases[0].workload
+    scenarios = {case.site: case.scenario for case in question.cases if case.workload == first}
+    names = [name for name in dict.fromkeys((question.subject, question.base)) if name in scenarios]
+    rows = [
+        row | {"workload": first}
+        for name in names
+        for row in network_sensitivity(name, scenarios[name], AXES, done)
+    ]
+    done(STEPS * (2 - len(names)))
+    return rows
 
 
 def _site(case: Case, done: Progress) -> list[Row]:

@@ -61,7 +61,7 @@ _PARTS = {
 
 
 def terminal_parts(
-    sites: Rows, decomposition: Rows, conclusion: str, base: str
+    sites: Rows, explained: Mapping[str, Rows], conclusion: str, base: str
 ) -> list[RenderableType]:
     """Tables by workload, the decomposition and the closing paragraph.
 
@@ -69,8 +69,8 @@ def terminal_parts(
     ----------
     sites
         Rows of the comparison.
-    decomposition
-        Factors of the ratio.
+    explained
+        Factors of the ratio, "decomposition", and what the networks are worth, "network".
     conclusion
         Closing paragraph.
     base
@@ -89,7 +89,8 @@ def terminal_parts(
         parts.append(table("", _HOW, [_how(row) for row in rows]))
         parts.append(table("", _POWER, [_power(row) for row in rows]))
         parts += _connections(rows)
-    parts += _factors(decomposition)
+    parts += _factors(explained["decomposition"])
+    parts += _networks(explained["network"])
     if conclusion:
         parts.append(Text(textwrap.fill(conclusion, TEXT_WIDTH)))
     return parts
@@ -176,6 +177,25 @@ def _factors(decomposition: Rows) -> list[RenderableType]:
     return parts
 
 
+def _networks(rows: Rows) -> list[RenderableType]:
+    """A line per property of the network and site: throughput over that at the first value."""
+    if not rows:
+        return []
+    lines: list[list[Any]] = []
+    for axis in dict.fromkeys(row["axis"] for row in rows):
+        for name in dict.fromkeys(row["name"] for row in rows):
+            line = [row for row in rows if row["axis"] == axis and row["name"] == name]
+            cells = [_tried(row) for row in line] + [""] * (4 - len(line))
+            lines.append([axis, name, *cells])
+    heads = ["network", "site", "least", "", "", "most"]
+    return [table(f"What the network is worth: {rows[0]['workload']}", heads, lines)]
+
+
+def _tried(row: Mapping[str, Any]) -> str:
+    rate = f"x {row['over_first']:.3f}" if row["over_first"] == row["over_first"] else "–"
+    return f"{row['label']} {rate}{' *' if row['own'] else ''}"
+
+
 def _product(factors: Mapping[tuple[str, str], float], workload: str) -> float:
     product = 1.0
     for (name, _), factor in factors.items():
@@ -199,10 +219,13 @@ def columns_of(rows: Rows) -> dict[str, list[Any]]:
     return {key: [row[key] for row in rows] for key in rows[0]} if rows else {}
 
 
-TABLES = ("compare", "scaling", "decomposition")
+TABLES = ("compare", "scaling", "decomposition", "network")
 """Stems of the stored tables of a comparison."""
 
-SITE_FIGURES, OTHER_FIGURES = ("time_split", "power_split"), ("scaling", "decomposition")
+SITE_FIGURES, OTHER_FIGURES = (
+    ("time_split", "power_split"),
+    ("scaling", "decomposition", "network"),
+)
 """Stems of its figures: those that need the rows of the sites alone, and the others."""
 
 
@@ -223,12 +246,20 @@ def draw(stem: str, stored: Mapping[str, Mapping[str, Any]], caption: str) -> "F
     Figure
         The figure.
     """
-    from perfmodel.views.figures import decomposition, power_split, scaling, time_split
+    from perfmodel.views.figures import (
+        decomposition,
+        network_sensitivity,
+        power_split,
+        scaling,
+        time_split,
+    )
 
     sites = stored["compare"]
     workload = str(sites["workload"][0])
     if stem == "scaling":
         return scaling.draw(stored["scaling"], workload, caption)
+    if stem == "network":
+        return network_sensitivity.draw(stored["network"], caption)
     if stem == "decomposition":
         return decomposition.draw(stored["decomposition"], workload, caption)
     bars = {**sites, "site": _bar_names(sites)}
