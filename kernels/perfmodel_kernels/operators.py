@@ -76,6 +76,8 @@ class ChipRates(NamedTuple):
     """The same for fused attention. [J/FLOP]"""
     hbm_energy: Scalar
     """Energy of a byte of memory traffic. [J/B]"""
+    stream_energy: Scalar
+    """Energy of a byte in a memory-bound kernel, its arithmetic included. [J/B]"""
 
 
 class KernelSet(NamedTuple):
@@ -266,7 +268,7 @@ def block_times(
         byte_energy=jnp.stack([
             (gemm.memory * weight).sum() * chip.hbm_energy + carried * links.energy,
             nothing,
-            bytes_mean * chip.hbm_energy,
+            bytes_mean * chip.stream_energy,
             nothing + links.rate * links.energy,
         ]),
     )  # fmt: skip

@@ -46,6 +46,7 @@ def lower_chip(chip: Chip, stack: Stack, number_format: Format) -> ChipRates:
         flop_energy_low=getattr(energy, number_format.energy) / stack.gemm_multiplier,
         attention_energy=energy.flop_16bit / stack.attention_multiplier,
         hbm_energy=energy.hbm_byte,
+        stream_energy=energy.stream_byte,
     )
 
 

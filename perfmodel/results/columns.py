@@ -135,7 +135,6 @@ NETWORK = {
 POWER = (
     Column("power_cap", "W", "cap of a chip", "W"),
     Column("power_limit", "W", "grid connection", "MW"),
-    Column("node_power", "W", "power of a node", "kW"),
     Column("pue_coldest_month", "", "PUE, coldest month"),
     Column("pue_warmest_month", "", "PUE, warmest month"),
     Column("pue_hottest_hours", "", "PUE, hottest 1 % of the hours"),

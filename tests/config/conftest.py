@@ -44,6 +44,7 @@ voltage_knee = 0.65          # measured
 [energy]
 flop_16bit = "0.8 pJ/FLOP"   # fit
 hbm_byte = "35 pJ/B"         # fit
+stream_byte = "80 pJ/B"      # fit
 link_byte = "10 pJ/B"        # fit
 clock_power = "80 W"         # fit
 

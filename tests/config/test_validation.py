@@ -64,14 +64,14 @@ CASES = {
     },
     "gemm_16bit = 0.9 ": {
         "gemm_16bit = 1.9 ": [
-            ":37: efficiency.gemm_16bit = 1.9: above 1; expected a number from 0.001 to 1"
+            ":40: efficiency.gemm_16bit = 1.9: above 1; expected a number from 0.001 to 1"
         ],
         "gemm_16bit = nan ": [
-            ":37: efficiency.gemm_16bit = nan: not a finite number; expected a number from "
+            ":40: efficiency.gemm_16bit = nan: not a finite number; expected a number from "
             "0.001 to 1"
         ],
         "gemm_16bit = inf ": [
-            ":37: efficiency.gemm_16bit = inf: not a finite number; expected a number from "
+            ":40: efficiency.gemm_16bit = inf: not a finite number; expected a number from "
             "0.001 to 1"
         ],
     },
@@ -97,7 +97,7 @@ CASES = {
     },
     'idle = "70 W"': {
         'idle = "1 kW"': [
-            ':24: power.tdp = "700 W": not above the idle power; expected more than 1 kW'
+            ':26: power.tdp = "700 W": not above the idle power; expected more than 1 kW'
         ],
     },
     'pair_bandwidth = "450 GB/s"': {
@@ -142,7 +142,7 @@ def test_a_fault_in_an_array_is_said_of_its_element_alone(folder: Path, faults_o
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace("oversubscription = 2.0", "oversubscription = 0.5"), "utf-8")
     assert faults_of(Library([folder]).load, "fabrics", "small-fabric") == [
-        "fabrics/small-fabric.toml:17: level.1.oversubscription = 0.5: below 1; "
+        "fabrics/small-fabric.toml:19: level.1.oversubscription = 0.5: below 1; "
         "expected a number from 1"
     ]
 
@@ -162,7 +162,7 @@ def test_levels_that_shrink_outwards_are_refused(folder: Path, faults_of: Callab
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace('chips = "unlimited"', "chips = 100"), "utf-8")
     assert faults_of(Library([folder]).load, "fabrics", "small-fabric") == [
-        "fabrics/small-fabric.toml:16: level.1.chips = 100: does not grow outwards; "
+        "fabrics/small-fabric.toml:18: level.1.chips = 100: does not grow outwards; "
         'expected more than the 256 of level "leaf" inside it'
     ]
 

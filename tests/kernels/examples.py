@@ -82,6 +82,7 @@ CHIP = ChipRates(
     flop_energy_low=0.5e-12,
     attention_energy=0.9e-12,
     hbm_energy=35e-12,
+    stream_energy=80e-12,
 )
 
 POWER = ChipPower(

@@ -51,7 +51,7 @@ def test_an_unlimited_cap_runs_every_phase_at_the_highest_clock():
 
 
 def test_products_throttle_first_and_memory_traffic_last():
-    clock = np.asarray(times(power=POWER._replace(cap=350.0)).pace.clock)
+    clock = np.asarray(times(power=POWER._replace(cap=450.0)).pace.clock)
     matrix, attention, memory, communication = clock
     assert POWER.lowest < matrix < attention < memory
     assert memory == communication == POWER.highest
@@ -228,7 +228,7 @@ def test_gradient_of_the_time_equals_the_difference(argument, field, sign):
     check_gradient(time, float(getattr(arguments[argument], field)), sign)
 
 
-@pytest.mark.parametrize("field", ["flop_energy_low", "hbm_energy", "attention_energy"])
+@pytest.mark.parametrize("field", ["flop_energy_low", "hbm_energy", "stream_energy", "attention_energy"])
 def test_gradient_of_the_energy_of_an_unlimited_chip_equals_the_difference(field):
     fixed = [as_arrays(part) for part in (GPT_22B, LAYOUT, KERNELS, UNLIMITED, QUIET)]
     model, layout, kernels, *electrical = fixed
@@ -253,4 +253,4 @@ def test_traffic_behind_the_products_takes_its_power_from_them():
 def test_waiting_and_streaming_lie_between_idle_and_the_cap():
     found = times()
     assert POWER.idle < float(found.waiting) < float(found.streaming) < POWER.cap
-    assert float(found.streaming) == pytest.approx(70.0 + 80.0 + 3e12 * 35e-12)
+    assert float(found.streaming) == pytest.approx(70.0 + 80.0 + 3e12 * 80e-12)

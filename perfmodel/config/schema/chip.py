@@ -188,6 +188,8 @@ class Energy(Config):
     """FP4 matrix. [J/FLOP]"""
     hbm_byte: EnergyPerByte
     """A byte moved to or from HBM. [J/B]"""
+    stream_byte: EnergyPerByte
+    """A byte that a memory-bound kernel streams: memory, caches, registers, arithmetic. [J/B]"""
     link_byte: EnergyPerByte
     """A byte sent over a scale-up link. [J/B]"""
     clock_power: Power
