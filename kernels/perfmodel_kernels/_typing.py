@@ -45,8 +45,11 @@ Algorithms = Float[Array, "algorithm"] | Float[np.ndarray, "algorithm"]
 AlgorithmCalls = Float[Array, "algorithm call"]
 """One value per algorithm and collective."""
 
-AlgorithmCallLevels = Float[Array, "algorithm call level"]
-"""One value per algorithm, collective and level."""
+PartAlgorithmCalls = Float[Array, "part algorithm call"]
+"""One value per part of a network, algorithm and collective."""
+
+PartLevels = Float[Array, "part level"] | Float[np.ndarray, "part level"]
+"""One value per part of a network and level."""
 
 Counts = Float[Array, "..."] | Scalar
 """One count or a table of them, whatever its axes."""

@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from perfmodel.config.schema.scenario import Platform
-from perfmodel.engine.run import compiled
-from perfmodel.lowering.fabric import lower_network
+from perfmodel.config.schema.scenario import Machine, Platform
+from perfmodel.engine.run import compiled_once
+from perfmodel.lowering.fabric import LEVELS, lower_network
 from perfmodel.lowering.stack import ALGORITHMS, lower_library
 from perfmodel_kernels.attribution import attributed
 from perfmodel_kernels.collectives import (
@@ -56,16 +56,16 @@ class Question(NamedTuple):
 
 
 class Timed(NamedTuple):
-    """Times and their parts, axes algorithm, call and level."""
+    """Times by algorithm and call, and their parts."""
 
     times: np.ndarray
     """Infinite where an algorithm is impossible. [s]"""
     launch: np.ndarray
     """Part of the start. [s]"""
     latency: np.ndarray
-    """Part of the steps over each level. [s]"""
+    """Part of the steps, by level, algorithm and call. [s]"""
     transfer: np.ndarray
-    """Part of the bytes over each level. [s]"""
+    """Part of the bytes, by level, algorithm and call. [s]"""
 
 
 def send_times(payload: Any, groups: Groups, network: Network, library: Library) -> Any:
@@ -127,9 +127,30 @@ def time_collectives(question: Question) -> Timed:
     library = library._replace(allowed=np.ones_like(library.allowed))
     groups = Groups(ranks, np.full_like(ranks, question.stride))
     network = lower_network(question.platform.machine)
-    given = jax.tree.map(np.float32, (sizes, groups, network, library))
-    times, parts = jax.tree.map(np.asarray, _program(question.collective)(*given))
-    return Timed(np.where(times < 0.5 * NEVER, times, np.inf), *parts)
+    members = level_members(question.platform.machine)
+    given = jax.tree.map(np.float32, (sizes, groups, network, library, members))
+    found = jax.tree.map(np.asarray, _program(question.collective)(*given))
+    possible = found.time < 0.5 * NEVER
+    return Timed(np.where(possible, found.time, np.inf), *found[1:])
+
+
+def level_members(machine: Machine) -> np.ndarray:
+    """Which rows of a lowered network make one level of those that are reported.
+
+    Parameters
+    ----------
+    machine
+        Chip and fabric.
+
+    Returns
+    -------
+    np.ndarray
+        1 or 0 by level and row: the axes of the scale-up domain are one level, padding belongs to
+        the outermost.
+    """
+    axes, outside = len(machine.chip.scaleup.torus or (1,)), len(machine.fabric.level)
+    level = np.clip(np.arange(LEVELS) - axes + 1, 0, outside)
+    return (level[None, :] == np.arange(outside + 1)[:, None]).astype(float)
 
 
 def allowed(question: Question) -> np.ndarray:
@@ -159,10 +180,10 @@ def _program(collective: str) -> Callable[..., Any]:
     """Times and their parts in one program."""
     kernel = COLLECTIVES[collective].times
 
-    def run(sizes: Any, groups: Groups, network: Network, library: Library) -> Any:
+    def run(sizes: Any, groups: Groups, network: Network, library: Library, members: Any) -> Any:
         def times(network: Network, library: Library) -> Any:
             return kernel(sizes, groups, network, library)
 
-        return times(network, library), attributed(times, network, library)
+        return attributed(times, network, library, members)
 
-    return compiled(run)
+    return compiled_once(run)

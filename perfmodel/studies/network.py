@@ -151,28 +151,17 @@ def _level_rows(
     question: Question, calls: list[Row], timed: Timed, picked: list[int | None]
 ) -> list[Row]:
     names = level_names(question.platform)
-    axes = len(question.platform.machine.chip.scaleup.torus or (1,))
-    rows = []
-    for call, (row, best) in enumerate(zip(calls, picked, strict=True)):
-        label = {key: row[key] for key in ("ranks", NETWORK["size"].key)}
-        kinds = (
-            (NETWORK["latency_time"].key, timed.latency),
-            (NETWORK["transfer_time"].key, timed.transfer),
-        )
-        parts = {
-            key: [0.0] * len(names) if best is None else _folded(part[best, call], axes, len(names))
-            for key, part in kinds
+    columns = {
+        NETWORK["latency_time"].key: timed.latency,
+        NETWORK["transfer_time"].key: timed.transfer,
+    }
+    return [
+        {key: row[key] for key in ("ranks", NETWORK["size"].key)}
+        | {"level": name}
+        | {
+            key: 0.0 if best is None else float(part[level, best, call])
+            for key, part in columns.items()
         }
-        rows += [
-            label | {"level": name} | {key: part[at] for key, part in parts.items()}
-            for at, name in enumerate(names)
-        ]
-    return rows
-
-
-def _folded(parts: np.ndarray, axes: int, names: int) -> list[float]:
-    """Axes of the scale-up domain joined into one level, padding into the outermost."""
-    inside = float(parts[:axes].sum())
-    outside = parts[axes:].tolist()
-    last = names - 2
-    return [inside, *outside[:last], sum(outside[last:])]
+        for call, (row, best) in enumerate(zip(calls, picked, strict=True))
+        for level, name in enumerate(names)
+    ]

