@@ -18,6 +18,7 @@ VERBS = {
     "compare": "perfmodel.commands.compare:compare",
     "estimate": "perfmodel.commands.estimate:estimate",
     "power": "perfmodel.commands.power:power",
+    "network": "perfmodel.commands.network:network",
     "configs": "perfmodel.commands.configs:app",
     "schema": "perfmodel.commands.schema:schema",
     "devices": "perfmodel.commands.devices:devices",

@@ -59,7 +59,7 @@ def deliver(question: Question, answer: Answer) -> int:
     check_folder(answer.out)
     sys.stderr.write(device_line(open_devices(answer.device), answer.device))
     caption = f"perfmodel compare: {question.subject} against {question.base}"
-    with press() as second:
+    with press("comparison") as second:
         with progress("searches", steps(question)) as done:
             sites = compare_sites(question, done)
             files = _store(answer.out, "compare", sites, question)

@@ -8,7 +8,15 @@ from perfmodel.commands.verdicts import calibration_schema, validation_schema
 from perfmodel.config.faults import Fault, Faults, nearest, one_of, shown
 from perfmodel.config.json_schema import DRAFT, config_schema
 from perfmodel.config.kinds import KINDS, NOUNS
-from perfmodel.results.columns import COLUMNS, MEMORY_SPLIT, POWER, POWER_SPLIT, TIME_SPLIT, Column
+from perfmodel.results.columns import (
+    COLUMNS,
+    MEMORY_SPLIT,
+    NETWORK,
+    POWER,
+    POWER_SPLIT,
+    TIME_SPLIT,
+    Column,
+)
 
 CONFIG = "config"
 """Subject that stands for config files."""
@@ -103,6 +111,40 @@ def _power() -> dict[str, Any]:
     return {"title": title, "type": "object", "properties": properties, "required": [*properties]}
 
 
+def _network() -> dict[str, Any]:
+    names = ("collective", "fabric", "chip", "node", "stack", "site")
+    call = _rows(
+        *("ranks", "size", "time", "bus_bandwidth", "algorithm_bandwidth", "launch_time"),
+        algorithm={"type": "string", "description": "Fastest, empty where there is none."},
+        algorithms=_rows(
+            "algorithm_time", algorithm={"type": "string"}, allowed={"type": "boolean"}
+        ),
+        levels=_rows("latency_time", "transfer_time", level={"type": "string"}),
+    )
+    properties = {
+        **{name: {"type": "string"} for name in names},
+        "stride": {"type": "integer", "description": "Chips between neighbouring ranks."},
+        "calls": call,
+        "files": {"type": "array", "items": {"type": "string"}},
+        "wall_s": WALL,
+    }
+    title = "Answer of `network`"
+    return {
+        "title": title,
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+    }
+
+
+def _rows(*columns: str, **others: dict[str, Any]) -> dict[str, Any]:
+    """A list of rows with quantities of a collective."""
+    quantities = {NETWORK[name].key: _column(NETWORK[name]) for name in columns}
+    properties = quantities | others
+    row = {"type": "object", "properties": properties, "required": list(properties)}
+    return {"type": "array", "items": row}
+
+
 def _row() -> dict[str, Any]:
     """One job on one site."""
     labels = {name: {"type": "string"} for name in LABELS} | {"chips": {"type": "integer"}}
@@ -149,6 +191,7 @@ OUTPUTS: dict[str, Callable[[], dict[str, Any]]] = {
     "power": _power,
     "validate": validation_schema,
     "calibrate": calibration_schema,
+    "network": _network,
     "configs list": _record(Listing),
     "configs show": _record(Description),
     "configs check": _record(Report),

@@ -3,19 +3,29 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from perfmodel.views.comparison import draw_stored
+from perfmodel.views import comparison, network
+
+Draw = Callable[[Path, Sequence[str], str], list[Path]]
+"""Draws figures from the tables in a folder: the folder, which figures, their caption."""
+
+DRAWERS: dict[str, Draw] = {
+    "comparison": comparison.draw_stored,
+    "network": network.draw_stored,
+}
+"""What can be drawn, by its report."""
 
 
 class Press:
     """A process that has imported what drawing needs and waits for work."""
 
-    def __init__(self) -> None:
+    def __init__(self, report: str) -> None:
+        self._report = report
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "perfmodel.views.press"],
+            [sys.executable, "-m", "perfmodel.views.press", report],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -46,7 +56,7 @@ class Press:
             The files.
         """
         files = self._receive() if self._sent else None
-        return draw_stored(*self._ordered) if files is None else files
+        return DRAWERS[self._report](*self._ordered) if files is None else files
 
     def close(self) -> None:
         """Ends the child."""
@@ -68,16 +78,22 @@ class Press:
 
 
 @contextmanager
-def press() -> Iterator[Press]:
-    """A press that is closed again, whatever happens."""
-    started = Press()
+def press(report: str) -> Iterator[Press]:
+    """A press that is closed again, whatever happens.
+
+    Parameters
+    ----------
+    report
+        Key of :data:`DRAWERS`.
+    """
+    started = Press(report)
     try:
         yield started
     finally:
         started.close()
 
 
-def _serve() -> None:
+def _serve(draw: Draw) -> None:
     import matplotlib.backends.backend_agg
     import matplotlib.backends.backend_svg
     import matplotlib.figure  # noqa: F401
@@ -85,10 +101,10 @@ def _serve() -> None:
 
     for line in sys.stdin:
         folder, stems, caption = json.loads(line)
-        files = draw_stored(Path(folder), stems, caption)
+        files = draw(Path(folder), stems, caption)
         sys.stdout.write(json.dumps([str(path) for path in files]) + "\n")
         sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    _serve()
+    _serve(DRAWERS[sys.argv[1]])
