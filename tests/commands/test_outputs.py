@@ -13,6 +13,10 @@ PRINTS = {
     "configs show": ["configs", "show", "chips/h100"],
     "configs check": ["configs", "check"],
     "devices": ["devices"],
+    "network": [
+        *("network", "ndr-rail-3tier", "--collective", "send"),
+        *("--ranks", "8", "--size", "1MB"),
+    ],
 }
 
 
