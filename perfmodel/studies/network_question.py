@@ -66,8 +66,11 @@ def ask(asked: Asked, library: Library) -> Question:
         expected = "a whole number from 1"
         field, value = "--stride", str(asked.stride)
         found.append(Fault(problem="less than one", expected=expected, field=field, value=value))
+    wrong_names = _name_faults(asked, library)
+    found += wrong_names
     carrier = attempt(found, _carrier, asked, library)
-    built = attempt(found, _platform, asked, carrier, library) if carrier else None
+    known = carrier if not wrong_names else None
+    built = attempt(found, _platform, asked, known, library) if known else None
     if built and carrier and ranks and asked.stride >= 1:
         attempt(found, _check_levels, built.machine)
         attempt(found, _check_reach, ranks, asked, built.machine, carrier)
@@ -100,12 +103,22 @@ def _check_algorithm(asked: Asked) -> None:
     ])  # fmt: skip
 
 
+def _name_faults(asked: Asked, library: Library) -> list[Fault]:
+    """Names of configs other than the target."""
+    found: list[Fault] = []
+    for kind in ("chips", "nodes", "sites", "stacks"):
+        field = kind.removesuffix("s")
+        name = getattr(asked, field)
+        if name is not None:
+            attempt(found, library.load, kind, name, field=f"--{field}")
+    return found
+
+
 def _carrier(asked: Asked, library: Library) -> Carrier:
     """The site that is asked about, or the first one that has the fabric."""
     if asked.target not in library.names("fabrics"):
         return _site(asked, library)
     if asked.site is not None:
-        library.load("sites", asked.site, field="--site")
         return Carrier(asked.site, asked.partition, True)
     users = list(_users(asked.target, library))
     for name, partition in users:
@@ -158,12 +171,6 @@ def _platform(asked: Asked, carrier: Carrier, library: Library) -> Platform:
     count = len(site.partition)
     own = site.partition[carrier.partition] if 0 <= carrier.partition < count else None
     node = attempt(found, _node, asked, own.node, library) if own else None
-    for kind, field, name in (
-        ("chips", "--chip", asked.chip),
-        ("stacks", "--stack", asked.stack),
-    ):
-        if name is not None:
-            attempt(found, library.load, kind, name, field=field)
     refuse(found)
     fabrics = library.names("fabrics")
     chosen = {
@@ -185,11 +192,9 @@ def _platform(asked: Asked, carrier: Carrier, library: Library) -> Platform:
 def _node(asked: Asked, own: str, library: Library) -> str:
     """The node that is named, else the carrier's where it has the chip, else one that has it."""
     if asked.node is not None:
-        library.load("nodes", asked.node, field="--node")
         return asked.node
     if asked.chip in (None, library.load("nodes", own).chip):
         return own
-    library.load("chips", asked.chip, field="--chip")
     for name in library.names("nodes"):
         node = attempt([], library.load, "nodes", name)
         if node and node.chip == asked.chip:

@@ -189,10 +189,16 @@ def said(asked: Asked) -> list[str]:
 
 def test_all_faults_are_said_at_once():
     wrong = SOME._replace(
-        target="ndr-rail-3teir", ranks="0,8", size="1000", stride=0, algorithm="rings"
+        target="ndr-rail-3teir",
+        ranks="0,8",
+        size="1000",
+        stride=0,
+        algorithm="rings",
+        chip="h1000",
+        stack="x",
     )
     lines = said(wrong)
-    assert len(lines) == 5
+    assert len(lines) == 7
     assert 'did you mean "ndr-rail-3tier"?' in lines[-1]
     assert 'did you mean "ring"?' in "".join(lines)
 
