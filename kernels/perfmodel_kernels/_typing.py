@@ -54,8 +54,17 @@ PartLevels = Float[Array, "part level"] | Float[np.ndarray, "part level"]
 Counts = Float[Array, "..."] | Scalar
 """One count or a table of them, whatever its axes."""
 
-Times = Float[Array, "..."]
+Times = Float[Array, "..."] | Float[np.ndarray, "..."]
 """Times of one shape, whatever their axes. [s]"""
 
 CallStages = Float[Array, "call hop"]
 """One value per collective and stage on a resource of its own."""
+
+Bases = Float[Array, "basis"]
+"""One value per function of the number of ranks."""
+
+Quantities = Float[Array, "quantity"]
+"""One value per quantity of a message-passing method."""
+
+Table = Float[Array, "quantity basis"] | Float[np.ndarray, "quantity basis"]
+"""Coefficients of a message-passing method."""

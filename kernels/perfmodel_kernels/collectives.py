@@ -5,6 +5,7 @@ the buffer on every rank; exchange (all-to-all), the send buffer of one rank; se
 broadcast and reduce, the message; gather and scatter with a root, what the root holds.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -15,7 +16,6 @@ from perfmodel_kernels._typing import (
     Algorithms,
     CallLevels,
     Calls,
-    CallStages,
     Real,
     Scalar,
     Times,
@@ -29,8 +29,6 @@ from perfmodel_kernels.topology import (
     Reach,
     congested_share,
     lay,
-    ranks_below,
-    ranks_within,
 )
 
 RING, RECURSIVE, RAIL, TREE, IN_NETWORK = range(5)
@@ -56,13 +54,15 @@ class Library(NamedTuple):
     """Bandwidth of a tree over that of a ring."""
 
 
-class Protocol(NamedTuple):
-    """One way to put messages on the links: little waiting or full bandwidth."""
+class Method(NamedTuple):
+    """A collective by one algorithm: what it does at each level."""
 
-    latency: CallLevels
-    """Time of one step. [s]"""
-    bandwidth: CallLevels
-    """Per rank and direction. [B/s]"""
+    steps: CallLevels
+    """Messages that follow each other over a level."""
+    loads: CallLevels
+    """Time that a level needs for a byte of payload, bulk protocol. [s/B]"""
+    overlap: Scalar
+    """1 where all levels work at the same time, 0 where one follows the other."""
 
 
 class Cost(NamedTuple):
@@ -83,27 +83,83 @@ class Costs(NamedTuple):
     """Bulk protocol, algorithm by call."""
 
 
-def protocols(reach: Reach, pattern: int, network: Network) -> tuple[Protocol, Protocol]:
-    """The low-latency and the bulk protocol of a synchronised pattern.
+def level_units(reach: Reach, pattern: int, network: Network) -> CallLevels:
+    r"""Time in which all ranks below a level put a byte on it, in a synchronised pattern.
+
+    .. math:: u_l = \frac{1}{g_{l-1} \gamma_l B_l}
 
     Parameters
     ----------
     reach
-        How the groups lie.
+        How the groups lie: ranks below :math:`g`, bandwidth :math:`B`.
     pattern
         Row of the pattern axis.
     network
-        Latencies and shares.
+        What collisions leave, :math:`\gamma`.
 
     Returns
     -------
-    tuple[Protocol, Protocol]
-        Low latency, bulk.
+    CallLevels
+        Times. [s/B]
     """
-    bandwidth = reach.bandwidth * congested_share(reach, pattern, network)
-    latency = network.latency[None, :]
-    short = Protocol(latency, bandwidth * network.short_fraction[None, :])
-    return short, Protocol(latency + network.bulk_latency[None, :], bandwidth)
+    share = congested_share(reach, pattern, network)
+    return 1.0 / (reach.below * reach.bandwidth * share)
+
+
+def single_units(units: CallLevels, reach: Reach, network: Network) -> CallLevels:
+    r"""The same where a rank talks to one peer at a time: over the link to it alone.
+
+    On a torus the peer counts as a neighbour; what longer ways share of links is left out.
+
+    .. math:: u_0 = \max(u_0, 1 / B_{pair})
+
+    Parameters
+    ----------
+    units
+        From :func:`level_units`.
+    reach
+        How the groups lie.
+    network
+        Bandwidth of the links to one peer.
+
+    Returns
+    -------
+    CallLevels
+        Times. [s/B]
+    """
+    return jnp.maximum(units, (reach.inner / network.pair)[None, :])
+
+
+def costs_of(methods: Sequence[Method], network: Network) -> Costs:
+    r"""Latency and pace of methods under both protocols.
+
+    .. math:: t = \sum_l s_l \alpha_l
+        + S \left[ M + (1 - \varphi) \left(\sum_l w_l - M\right) \right], \quad M = \max_l w_l
+
+    Parameters
+    ----------
+    methods
+        Steps :math:`s`, loads :math:`w` and overlap :math:`\varphi` of each.
+    network
+        Time of a step; bandwidth of the low-latency protocol.
+
+    Returns
+    -------
+    Costs
+        By method and call.
+    """
+    steps = jnp.stack([method.steps for method in methods])
+    loads = jnp.stack([method.loads for method in methods])
+    apart = jnp.stack([1.0 - method.overlap + jnp.zeros_like(loads[0, :, 0]) for method in methods])
+
+    def pace(loads: Array) -> Array:
+        slowest = loads.max(2)
+        return slowest + apart * (loads.sum(2) - slowest)
+
+    latency = (steps * network.latency[None, None, :]).sum(2)
+    more = (steps * network.bulk_latency[None, None, :]).sum(2)
+    slower = loads / network.short_fraction[None, None, :]
+    return Costs(Cost(latency, pace(slower)), Cost(latency + more, pace(loads)))
 
 
 def faster(short: Times, bulk: Times) -> Times:
@@ -169,8 +225,8 @@ def ring_hops(reach: Reach) -> CallLevels:
     return hops * jnp.where(used > 0.5, turned, 1.0)
 
 
-def ring_gather_cost(reach: Reach, protocol: Protocol) -> Cost:
-    r"""Time of a ring all-gather or reduce-scatter that uses every network card.
+def ring_gather(reach: Reach, units: CallLevels) -> Method:
+    r"""Ring all-gather or reduce-scatter that uses every network card.
 
     One ring per card: a unit of level :math:`l` with :math:`g` ranks below it carries the payload
     once over its :math:`g` cards, and all levels work at the same time.
@@ -184,13 +240,13 @@ def ring_gather_cost(reach: Reach, protocol: Protocol) -> Cost:
     ----------
     reach
         How the groups lie; one rank takes no time.
-    protocol
-        Step time :math:`\alpha` and bandwidth :math:`B`.
+    units
+        From :func:`level_units`.
 
     Returns
     -------
-    Cost
-        Latency and pace.
+    Method
+        Steps and loads.
 
     References
     ----------
@@ -198,12 +254,9 @@ def ring_gather_cost(reach: Reach, protocol: Protocol) -> Cost:
     J. Parallel Distrib. Comput. 69, 2009.
     """
     size = reach.within[:, -1:]
-    used = used_levels(reach) > 0.5
     spared = (reach.inner[None, :] > 0.5) & (reach.within < size - EDGE)
     share = (size - 1.0) / size * jnp.where(spared, 1.0 - reach.below / reach.within, 1.0)
-    carried = share / (reach.below * protocol.bandwidth)
-    pace = jnp.where(used, carried, 0.0).max(1)
-    return Cost((ring_hops(reach) * protocol.latency).sum(1), pace)
+    return Method(ring_hops(reach), used_levels(reach) * share * units, 1.0)
 
 
 def doubling_steps(reach: Reach) -> CallLevels:
@@ -218,29 +271,8 @@ def doubling_steps(reach: Reach) -> CallLevels:
     return jnp.ceil(jnp.log2(peers) - EDGE)
 
 
-def level_paces(reach: Reach, protocol: Protocol) -> CallLevels:
-    r"""Time that each level takes to carry its part of a gather done level by level.
-
-    .. math:: \frac{q_l - 1}{q_l} \frac{S}{g_{l-1} B_l}, \quad q_l = g_l / g_{l-1}
-
-    Parameters
-    ----------
-    reach
-        How the groups lie.
-    protocol
-        Bandwidth :math:`B`.
-
-    Returns
-    -------
-    CallLevels
-        Time of a byte of payload. [s/B]
-    """
-    share = 1.0 - reach.below / reach.within
-    return share / (reach.below * protocol.bandwidth)
-
-
-def recursive_gather_cost(reach: Reach, protocol: Protocol) -> Cost:
-    r"""Time of an all-gather or reduce-scatter by doubling, one level after the other.
+def recursive_gather(reach: Reach, units: CallLevels) -> Method:
+    r"""All-gather or reduce-scatter by doubling, one level after the other.
 
     .. math:: t = \sum_l \left[ \lceil \log_2 q_l \rceil \alpha_l
         + \frac{q_l - 1}{q_l} \frac{S}{g_{l-1} B_l} \right], \quad q_l = g_l / g_{l-1}
@@ -249,53 +281,57 @@ def recursive_gather_cost(reach: Reach, protocol: Protocol) -> Cost:
     ----------
     reach
         How the groups lie; one rank takes no time.
-    protocol
-        Step time and bandwidth.
+    units
+        From :func:`single_units`.
 
     Returns
     -------
-    Cost
-        Latency and pace.
+    Method
+        Steps and loads.
 
     References
     ----------
     Thakur, Rabenseifner, Gropp, "Optimization of collective communication operations in MPICH",
     Int. J. High Perform. Comput. Appl. 19, 2005.
     """
-    steps = doubling_steps(reach) * protocol.latency
-    return Cost(steps.sum(1), level_paces(reach, protocol).sum(1))
+    return Method(doubling_steps(reach), (1.0 - reach.below / reach.within) * units, 0.0)
 
 
-def rail_gather_cost(reach: Reach, protocol: Protocol, pipelining: Scalar) -> Cost:
-    r"""Time of an all-gather or reduce-scatter along rails, chunks pipelined through the levels.
+def rail_gather(reach: Reach, units: CallLevels, pipelining: Scalar) -> Method:
+    r"""All-gather or reduce-scatter along rails, chunks pipelined through the levels.
 
-    A ring inside the scale-up domain, doubling between domains on every card. Stages on different
-    links overlap; with the share :math:`\varphi` that does,
-
-    .. math:: t = \sum_l s_l \alpha_l + M + (1 - \varphi) \left(\sum_l w_l - M\right),
-        \quad M = \max_l w_l
+    A ring inside the scale-up domain, doubling between domains on every card. Loads as
+    :func:`recursive_gather`; the domain and the cards overlap.
 
     Parameters
     ----------
     reach
         How the groups lie.
-    protocol
-        Step time and bandwidth.
+    units
+        From :func:`level_units`.
     pipelining
-        Share :math:`\varphi` of stages that run at the same time.
+        Share of the stages that run at the same time.
 
     Returns
     -------
-    Cost
-        Latency and pace.
+    Method
+        Steps and loads; what leaves the domain stands at the first level outside.
     """
-    paces = level_paces(reach, protocol)
-    steps = rail_steps(reach) * protocol.latency
-    return Cost(steps.sum(1), overlapped(paces, pipelining))
+    inside = reach.inner[None, :] > 0.5
+    each = (1.0 - reach.below / reach.within) * units
+    beyond = jnp.where(inside, 0.0, each).sum(1)
+    loads = jnp.where(inside, each, _on_cards(reach, beyond))
+    return Method(rail_steps(reach), loads, pipelining)
+
+
+def _on_cards(reach: Reach, beyond: Calls) -> CallLevels:
+    """A load of the cards, at the first level outside the domain."""
+    first = jnp.concatenate([jnp.zeros_like(reach.inner[:1]), reach.inner[:-1]])
+    return first[None, :] * beyond[:, None]
 
 
 def rail_steps(reach: Reach) -> CallLevels:
-    """Steps of the rail algorithm: a ring in the scale-up domain, doubling outside.
+    """Steps along a ring or chain in the scale-up domain and by doubling outside.
 
     Returns
     -------
@@ -306,47 +342,31 @@ def rail_steps(reach: Reach) -> CallLevels:
     return jnp.where(inside, reach.inner_hops[:, None], doubling_steps(reach))
 
 
-def overlapped(paces: CallStages, pipelining: Scalar) -> Calls:
-    """Time of stages on different links of which a share runs at the same time.
+def tree_reduce(reach: Reach, units: CallLevels, share: Scalar) -> Method:
+    r"""All-reduce over a pair of pipelined binary trees between units.
 
-    Parameters
-    ----------
-    paces
-        Time of each stage alone. [s]
-    pipelining
-        1 when the slowest stage hides all others, 0 when they follow each other.
+    A chain inside the scale-up domain, trees between domains; every unit sends the buffer up and
+    down over all its cards, less where so few units :math:`u_l` take part that none has two
+    children.
 
-    Returns
-    -------
-    Calls
-        Time. [s]
-    """
-    slowest = paces.max(1)
-    return slowest + (1.0 - pipelining) * (paces.sum(1) - slowest)
+    .. math:: t = 2 \left[(g_0 - 1) \alpha_0 + \sum_{l > 0} \lceil\log_2 q_l\rceil \alpha_l\right]
+        + \frac{2 S}{\tau} \max_l \frac{c_l}{g_{l-1} B_l}
 
-
-def tree_reduce_cost(reach: Reach, protocol: Protocol, share: Scalar) -> Cost:
-    r"""Time of an all-reduce over a pair of pipelined binary trees between units.
-
-    A chain inside the scale-up domain, trees between domains; every rank sends the buffer up and
-    down, spread over the cards of its unit.
-
-    .. math:: t = 2 \left[(g_0 - 1) \alpha_0 + \sum_{l > 0} \log_2 q_l\, \alpha_l\right]
-        + \frac{2 S}{\tau} \max_l \frac{1}{g_{l-1} B_l}
+    with :math:`c_0 = 1 - 1 / g_0` and :math:`c_l = \min(1, u_l / 4)`, :math:`u_l = n / g_{l-1}`.
 
     Parameters
     ----------
     reach
         How the groups lie; one rank takes no time.
-    protocol
-        Step time and bandwidth.
+    units
+        From :func:`level_units`.
     share
         Bandwidth :math:`\tau` of a tree over that of a ring.
 
     Returns
     -------
-    Cost
-        Latency and pace.
+    Method
+        Steps and loads.
 
     References
     ----------
@@ -354,22 +374,20 @@ def tree_reduce_cost(reach: Reach, protocol: Protocol, share: Scalar) -> Cost:
     Parallel Computing 35, 2009.
     """
     inside = reach.inner[None, :] > 0.5
-    peers = jnp.maximum(reach.within / reach.below, 1.0)
-    steps = jnp.where(inside, reach.inner_hops[:, None], jnp.log2(peers))
-    carried = jnp.where(inside, 1.0 - reach.below / reach.within, 1.0)
-    each = carried / (reach.below * protocol.bandwidth)
-    pace = jnp.where(used_levels(reach) > 0.5, each, 0.0).max(1)
-    return Cost(2.0 * (steps * protocol.latency).sum(1), 2.0 * pace / share)
+    few = used_levels(reach) * jnp.minimum(0.25 * reach.within[:, -1:] / reach.below, 1.0)
+    carried = jnp.where(inside, 1.0 - reach.below / reach.within, few)
+    return Method(2.0 * rail_steps(reach), carried * units * (2.0 / share), 1.0)
 
 
-def in_network_reduce_cost(
-    reach: Reach, protocol: Protocol, network: Network, pipelining: Scalar
-) -> Cost:
-    r"""Time of an all-reduce in which switches add up where they can.
+def in_network_reduce(
+    reach: Reach, units: CallLevels, network: Network, pipelining: Scalar
+) -> Method:
+    r"""All-reduce in which switches add up where they can.
 
     A level that reduces carries the buffer once up and once down at the same time; levels outside
-    the domain that all reduce are one tree of switches, as fast as the slowest of them. A level
-    that can't reduces along rails. Stages overlap as in :func:`rail_gather_cost`.
+    the domain that reduce are one tree of switches, as fast as the slowest of them, and stand at
+    the first of these. A level that can't reduces along rails. Stages overlap as in
+    :func:`rail_gather`.
 
     .. math:: w_l = \frac{S}{g_{l-1} \eta_l B_l}
 
@@ -377,8 +395,8 @@ def in_network_reduce_cost(
     ----------
     reach
         How the groups lie.
-    protocol
-        Step time and bandwidth.
+    units
+        From :func:`level_units`.
     network
         Share of the bandwidth :math:`\eta` at which its levels reduce.
     pipelining
@@ -386,25 +404,22 @@ def in_network_reduce_cost(
 
     Returns
     -------
-    Cost
-        Latency and pace.
+    Method
+        Steps and loads; no steps and no loads where no level reduces.
 
     References
     ----------
     Graham et al., "Scalable Hierarchical Aggregation Protocol (SHARP)", COM-HPC 2016.
     """
-    able = network.reduction[None, :] > 0.0
+    able = (network.reduction > 0.0)[None, :]
     inside = reach.inner[None, :] > 0.5
-    share = jnp.where(able, network.reduction[None, :], 1.0)
-    once = 1.0 / (reach.below * share * protocol.bandwidth)
-    used = used_levels(reach) > 0.5
-    tree = jnp.where(used & able & ~inside, once, 0.0).max(1)
-    along = 2.0 * level_paces(reach, protocol)
-    stages = jnp.where(able, jnp.where(inside & used, once, 0.0), along)
-    paces = jnp.concatenate([stages, tree[:, None]], axis=1)
-    climbs = jnp.where(used, 1.0, 0.0)
-    steps = 2.0 * jnp.where(able, climbs, rail_steps(reach))
-    return Cost((steps * protocol.latency).sum(1), overlapped(paces, pipelining))
+    used = used_levels(reach)
+    once = used * units / jnp.where(able, network.reduction[None, :], 1.0)
+    climbing = jnp.where(able & ~inside, once, 0.0).max(1)
+    along = 2.0 * (1.0 - reach.below / reach.within) * units
+    beyond = climbing + jnp.where(able | inside, 0.0, along).sum(1)
+    loads = jnp.where(inside, jnp.where(able, once, along), _on_cards(reach, beyond))
+    return Method(2.0 * jnp.where(able, used, rail_steps(reach)), loads, pipelining)
 
 
 class Collectives(NamedTuple):
@@ -433,40 +448,52 @@ def collective_costs(groups: Groups, network: Network, library: Library) -> Coll
     Collectives
         By algorithm and group, launch included; one rank takes no time.
     """
-    reach = lay(groups, network)
-    several = reach.within[:, -1] > 1.0 + EDGE
-    reduces = (used_levels(reach) > 0.5) & (network.reduction > 0.0)[None, :]
-    able = jnp.where(reduces, 1.0, 0.0).sum(1) > 0.5
+    return collectives_of(lay(groups, network), network, library)
+
+
+def collectives_of(reach: Reach, network: Network, library: Library) -> Collectives:
+    """Latency and pace of gathers and all-reduces of groups that lie as they do.
+
+    Parameters
+    ----------
+    reach
+        How the groups lie.
+    network
+        The levels.
+    library
+        The software; what it does not have takes for ever.
+
+    Returns
+    -------
+    Collectives
+        By algorithm and group, launch included; one rank takes no time.
+    """
+    ring = level_units(reach, NEIGHBOUR, network)
+    pair = level_units(reach, PERMUTATION, network)
+    methods = (
+        ring_gather(reach, ring),
+        recursive_gather(reach, single_units(pair, reach, network)),
+        rail_gather(reach, pair, library.pipelining),
+        tree_reduce(reach, ring, library.tree_share),
+        in_network_reduce(reach, ring, network, library.pipelining),
+    )
+    reduces = used_levels(reach) * (jnp.where(network.reduction > 0.0, 1.0, 0.0))[None, :]
+    lacking = jnp.where(reduces.sum(1) > 0.5, 0.0, NEVER)
+    several = jnp.asarray(reach.within[:, -1] > 1.0 + EDGE)
     gathers, all_reduces = [], []
-    for ring, pair in zip(
-        protocols(reach, NEIGHBOUR, network), protocols(reach, PERMUTATION, network), strict=True
-    ):
-        gather = _stacked(
-            ring_gather_cost(reach, ring),
-            recursive_gather_cost(reach, pair),
-            rail_gather_cost(reach, pair, library.pipelining),
-        )
-        reduce = _stacked(
-            tree_reduce_cost(reach, ring, library.tree_share),
-            _where(able, in_network_reduce_cost(reach, ring, network, library.pipelining)),
-        )
-        both = Cost(
-            jnp.concatenate([2.0 * gather.latency, reduce.latency]),
-            jnp.concatenate([2.0 * gather.pace, reduce.pace]),
-        )
+    for cost in costs_of(methods, network):
+        gather = Cost(cost.latency[:GATHERS], cost.pace[:GATHERS])
+        doubled = Cost(
+            jnp.concatenate([
+                2.0 * gather.latency,
+                cost.latency[TREE:IN_NETWORK],
+                (cost.latency[IN_NETWORK] + lacking)[None, :],
+            ]),
+            jnp.concatenate([2.0 * gather.pace, cost.pace[GATHERS:]]),
+        )  # fmt: skip
         gathers.append(_started(gather, library.allowed[:GATHERS], several, library))
-        all_reduces.append(_started(both, library.allowed, several, library))
+        all_reduces.append(_started(doubled, library.allowed, several, library))
     return Collectives(Costs(*gathers), Costs(*all_reduces))
-
-
-def _stacked(*costs: Cost) -> Cost:
-    """Costs of several algorithms."""
-    return Cost(*(jnp.stack(parts) for parts in zip(*costs, strict=True)))
-
-
-def _where(able: Array, cost: Cost) -> Cost:
-    """The cost where an algorithm applies."""
-    return cost._replace(latency=jnp.where(able, cost.latency, NEVER))
 
 
 def _started(cost: Cost, allowed: Algorithms, several: Array, library: Library) -> Cost:
@@ -491,7 +518,7 @@ def times_of(payload: Calls, costs: Costs) -> AlgorithmCalls:
         Completion times. [s]
     """
     short, bulk = (cost.latency + payload[None, :] * cost.pace for cost in costs)
-    return faster(short, bulk)
+    return jnp.asarray(faster(short, bulk))
 
 
 def gather_times(
@@ -586,19 +613,42 @@ def all_reduce_time(payload: Calls, groups: Groups, network: Network, library: L
     return all_reduce_times(payload, groups, network, library).min(0)
 
 
-def gather_sent(payload: Calls, groups: Groups, network: Network) -> CallLevels:
-    r"""Bytes per chip that an all-gather or reduce-scatter sends over each level.
+def gather_sent_shares(reach: Reach) -> CallLevels:
+    r"""Share of the payload that a chip sends over each level in an all-gather or reduce-scatter.
 
-    .. math:: b_l = \frac{q_l - 1}{q_l} \frac{S}{g_{l-1}}
+    .. math:: \frac{b_l}{S} = \frac{q_l - 1}{q_l} \frac{1}{g_{l-1}}
+
+    Parameters
+    ----------
+    reach
+        How the groups lie.
 
     Returns
     -------
     CallLevels
-        Bytes. [B]
+        Shares.
     """
-    within = ranks_within(groups, network)
-    below = ranks_below(within)
-    return (1.0 - below / within) * payload[:, None] / below
+    return (1.0 - reach.below / reach.within) / reach.below
+
+
+def gather_sent(payload: Calls, groups: Groups, network: Network) -> CallLevels:
+    """Bytes per chip that an all-gather or reduce-scatter sends over each level.
+
+    Parameters
+    ----------
+    payload
+        Gathered output, or full input of a reduce-scatter. [B]
+    groups
+        Ranks that take part.
+    network
+        The levels that join them.
+
+    Returns
+    -------
+    CallLevels
+        Bytes; those on any axis of a torus stand at its outermost one. [B]
+    """
+    return payload[:, None] * gather_sent_shares(lay(groups, network))
 
 
 def send_time(message: Scalar, stride: Scalar, network: Network) -> Real:

@@ -7,181 +7,156 @@ from perfmodel_kernels.collectives import (
     Cost,
     Costs,
     Library,
-    Protocol,
-    faster,
-    overlapped,
-    protocols,
+    Method,
+    costs_of,
+    level_units,
+    single_units,
     times_of,
     used_levels,
 )
-from perfmodel_kernels.topology import (
-    EDGE,
-    UNIFORM,
-    Groups,
-    Network,
-    Reach,
-    axis_ways,
-    congested_share,
-    lay,
-    ranks_below,
-    ranks_within,
-)
+from perfmodel_kernels.topology import EDGE, UNIFORM, Groups, Network, Reach, lay
 
 PAIRWISE, BRUCK, DIRECT, FORWARDED = range(4)
 """Rows of the algorithm axis of an all-to-all."""
 
 
-def uniform_paces(payload: Calls, groups: Groups, network: Network) -> CallLevels:
-    r"""Time that each level needs for traffic spread evenly over all pairs of a group.
+def uniform_loads(reach: Reach, network: Network) -> CallLevels:
+    r"""Time that each level needs for a byte per rank, spread evenly over all pairs of a group.
 
-    A level carries all that leaves the units below it; an axis of :math:`X` chips in a torus
-    carries half of that over its middle, twice over the links of a ring:
+    A card carries all that leaves the units below its level, a scale-up domain what stays in it.
+    An axis of :math:`X` chips in a torus carries over its middle what either half of it sends to
+    the other; a ring has two middles, :math:`v = 2`, a line one:
 
-    .. math:: w_l = \frac{S}{B_l} \left(1 - \frac{g_{l-1}}{n}\right), \quad
-        w_l = \frac{S X_l}{4 w B_{pair}}
+    .. math:: w_l = \frac{1}{B_l} \left(1 - \frac{g_{l-1}}{n}\right), \quad
+        w_0 = \max\left(\frac{g_0 - 1}{n B_0}, \max_i \frac{g_0}{n}
+        \frac{\lfloor X_i^2 / 4 \rfloor}{v_i X_i B_{pair}}\right)
 
     Parameters
     ----------
-    payload
-        Send buffer :math:`S` of one rank. [B]
-    groups
-        Ranks that take part.
+    reach
+        How the groups lie.
     network
-        The levels; :math:`w` is 2 on an axis that closes to a ring, else 1.
+        What collisions leave.
 
     Returns
     -------
     CallLevels
-        Times; the largest is the bound of the network. [s]
+        Times; the largest is the bound of the network. [s/B]
     """
-    raw, reach = ranks_within(groups, network), lay(groups, network)
-    size = groups.size[:, None]
-    extent = raw / ranks_below(raw)
-    ways = axis_ways(extent, network)
-    axis = (network.wrap[None, :] > 0.5) & (network.scaleup[None, :] > 0.5)
-    leaves = 1.0 - reach.below / size
-    stays = jnp.where(reach.inner[None, :] > 0.5, leaves - (1.0 - reach.within / size), leaves)
-    crossing = jnp.where(reach.within > reach.below + EDGE, stays, 0.0)
-    bandwidth = reach.bandwidth * congested_share(reach, UNIFORM, network)
-    straight = crossing * payload[:, None] / bandwidth
-    middle = payload[:, None] * extent / (4.0 * jnp.maximum(ways, 1.0) * network.pair)
-    return jnp.where(axis, jnp.where(ways > 0.5, middle, 0.0), straight)
+    size, inside = reach.within[:, -1:], reach.inner[None, :] > 0.5
+    leaves = jnp.where(inside, reach.within - reach.below, size - reach.below) / size
+    units = reach.below * level_units(reach, UNIFORM, network)
+    loads = used_levels(reach) * leaves * units
+    middle = reach.middle[:, None] * reach.within / size
+    return jnp.where(inside, jnp.maximum(loads, middle), loads)
 
 
-def pairwise_exchange_time(payload: Calls, reach: Reach, protocol: Protocol) -> Calls:
-    r"""Time of an all-to-all in rounds, one partner after the other.
+def pairwise_exchange(reach: Reach, units: CallLevels) -> Method:
+    r"""All-to-all in rounds, one partner after the other.
+
+    All ranks cross the same level in a round.
 
     .. math:: t = \sum_l (g_l - g_{l-1}) \left(\alpha_l + \frac{S}{n B_l}\right)
 
     Parameters
     ----------
-    payload
-        Send buffer :math:`S` of one rank. [B]
     reach
         How the groups lie.
-    protocol
-        Step time and bandwidth.
+    units
+        Time of a byte of one rank over each level. [s/B]
 
     Returns
     -------
-    Calls
-        Completion time. [s]
+    Method
+        Steps and loads.
     """
-    block = payload[:, None] / reach.within[:, -1:]
     rounds = reach.within - reach.below
-    return (rounds * (protocol.latency + block / protocol.bandwidth)).sum(1)
+    return Method(rounds, rounds / reach.within[:, -1:] * units, 0.0)
 
 
-def bruck_exchange_time(payload: Calls, reach: Reach, protocol: Protocol) -> Calls:
-    r"""Time of an all-to-all that moves half of the buffer at each of few steps.
+def bruck_exchange(reach: Reach, units: CallLevels) -> Method:
+    r"""All-to-all that moves half of the buffer at each of few steps.
 
-    Some rank crosses the outermost level at every step, and all wait for it.
+    Some rank crosses the outermost level at every step, and all wait for it. A step moves half of
+    the buffer where :math:`n` is a power of two and up to a third less in the mean where it is not.
 
-    .. math:: t = \lceil \log_2 n \rceil \max_l \left(\alpha_l + \frac{S}{2 B_l}\right)
+    .. math:: t = \lceil \log_2 n \rceil \left(\alpha_l + \frac{S}{2 B_l}\right), \quad
+        l\ outermost
 
     Parameters
     ----------
-    payload
-        Send buffer :math:`S` of one rank. [B]
     reach
         How the groups lie.
-    protocol
-        Step time and bandwidth.
+    units
+        Time of a byte of one rank over each level. [s/B]
 
     Returns
     -------
-    Calls
-        Completion time. [s]
+    Method
+        Steps and loads.
 
     References
     ----------
     Bruck et al., "Efficient algorithms for all-to-all communications in multiport message-passing
     systems", IEEE Trans. Parallel Distrib. Syst. 8, 1997.
     """
-    steps = jnp.ceil(jnp.log2(reach.within[:, -1]) - EDGE)
-    step = protocol.latency + 0.5 * payload[:, None] / protocol.bandwidth
-    return steps * jnp.where(used_levels(reach) > 0.5, step, 0.0).max(1)
+    size = reach.within[:, -1:]
+    steps = jnp.ceil(jnp.log2(size) - EDGE) * _outermost(reach)
+    return Method(steps, 0.5 * steps * units, 0.0)
 
 
-def direct_exchange_time(paces: CallLevels, reach: Reach, protocol: Protocol) -> Calls:
-    r"""Time of an all-to-all whose messages all travel at once.
+def _outermost(reach: Reach) -> CallLevels:
+    """1 at the outermost level that a group crosses, else 0."""
+    return jnp.where(reach.within > reach.within[:, -1:] - EDGE, used_levels(reach), 0.0)
 
-    .. math:: t = \max_l \alpha_l + \max_l w_l
+
+def direct_exchange(reach: Reach, loads: CallLevels) -> Method:
+    r"""All-to-all whose messages all travel at once.
+
+    .. math:: t = \alpha_l + \max_l w_l, \quad l\ outermost
 
     Parameters
     ----------
-    paces
-        Time :math:`w_l` that each level needs. [s]
     reach
         How the groups lie.
-    protocol
-        Step time.
+    loads
+        Time :math:`w_l` that each level needs. [s/B]
 
     Returns
     -------
-    Calls
-        Completion time. [s]
+    Method
+        Steps and loads.
     """
-    far = jnp.where(used_levels(reach) > 0.5, protocol.latency, 0.0).max(1)
-    return far + paces.max(1)
+    return Method(_outermost(reach), loads, 1.0)
 
 
-def forwarded_exchange_time(
-    payload: Calls, reach: Reach, protocol: Protocol, pipelining: Scalar
-) -> Calls:
-    r"""Time of an all-to-all that gathers in the domain what leaves it along each rail.
+def forwarded_exchange(reach: Reach, units: CallLevels, pipelining: Scalar) -> Method:
+    r"""All-to-all that gathers in the domain what leaves it along each rail.
 
     .. math:: w_0 = \frac{g_0 - 1}{g_0} \frac{S}{B_0}, \quad
-        w_l = \left(1 - \frac{g_{l-1}}{n}\right) \frac{S}{B_l}
-
-    The domain and the cards overlap as in :func:`rail_gather_time`.
+        w = \max_{l > 0} \left(1 - \frac{g_{l-1}}{n}\right) \frac{S}{B_l}
 
     Parameters
     ----------
-    payload
-        Send buffer :math:`S` of one rank. [B]
     reach
         How the groups lie.
-    protocol
-        Step time and bandwidth.
+    units
+        Time of a byte of one rank over each level. [s/B]
     pipelining
-        Share of the stages that run at the same time.
+        Share in which the domain and the cards work at the same time.
 
     Returns
     -------
-    Calls
-        Completion time. [s]
+    Method
+        Steps and loads; what leaves the domain stands at the outermost level.
     """
     inside = reach.inner[None, :] > 0.5
-    used = used_levels(reach)
-    stays = 1.0 - reach.below / reach.within
-    leaves = 1.0 - reach.below / reach.within[:, -1:]
-    share = used * jnp.where(inside, stays, leaves)
-    paces = share * payload[:, None] / protocol.bandwidth
-    outside = jnp.where(inside, 0.0, paces).max(1)
-    within = jnp.where(inside, paces, 0.0).max(1)
-    stages = jnp.stack([within, outside], axis=1)
-    return (used * protocol.latency).sum(1) + overlapped(stages, pipelining)
+    stays = (1.0 - reach.below / reach.within) * units
+    leaves = used_levels(reach) * (1.0 - reach.below / reach.within[:, -1:]) * units
+    beyond = jnp.where(inside, 0.0, leaves).max(1)
+    loads = jnp.where(inside, stays, _outermost(reach) * beyond[:, None])
+    steps = jnp.where(inside, used_levels(reach), _outermost(reach))
+    return Method(steps, loads, pipelining)
 
 
 def all_to_all_times(
@@ -206,20 +181,16 @@ def all_to_all_times(
         Pairwise, Bruck, direct and forwarded, launch included; one rank takes none. [s]
     """
     reach = lay(groups, network)
-    ways = protocols(reach, UNIFORM, network)
-    paces = uniform_paces(payload, groups, network)
-    slower = paces / jnp.maximum(network.short_fraction[None, :], EDGE**2)
-    phi = library.pipelining
-    times = jnp.stack([
-        faster(*(pairwise_exchange_time(payload, reach, way) for way in ways)),
-        faster(*(bruck_exchange_time(payload, reach, way) for way in ways)),
-        faster(
-            direct_exchange_time(slower, reach, ways[0]),
-            direct_exchange_time(paces, reach, ways[1]),
-        ),
-        faster(*(forwarded_exchange_time(payload, reach, way, phi) for way in ways)),
-    ])  # fmt: skip
-    return jnp.where(groups.size[None, :] > 1.0 + EDGE, times + library.launch, 0.0)
+    units = reach.below * level_units(reach, UNIFORM, network)
+    single = single_units(units, reach, network)
+    methods = (
+        pairwise_exchange(reach, single),
+        bruck_exchange(reach, single),
+        direct_exchange(reach, uniform_loads(reach, network)),
+        forwarded_exchange(reach, units, library.pipelining),
+    )
+    times = times_of(payload, costs_of(methods, network)) + library.launch
+    return jnp.where(groups.size[None, :] > 1.0 + EDGE, times, 0.0)
 
 
 def distinct_units(copies: Scalar, units: Scalar, limit: Scalar) -> Real:
@@ -246,15 +217,15 @@ def distinct_units(copies: Scalar, units: Scalar, limit: Scalar) -> Real:
 
 
 def expert_exchange_traffic(
-    tokens: Scalar, copies: Scalar, limit: Scalar, group: Groups, network: Network
+    tokens: Scalar, copies: Scalar, limit: Scalar, reach: Reach, network: Network
 ) -> Levels:
     r"""Token copies per chip that cross each level when tokens travel to their experts.
 
     A token leaves its scale-up domain once per other domain that holds one of its experts and is
     multiplied there: only a domain forwards, switches outside do not. Combine is the mirror image.
 
-    .. math:: x_0 = T\,u(n) \left(1 - \frac{1}{g_0}\right),\quad
-        x_l = T\,u(n / g_0)\,\frac{g_l - g_{l-1}}{n}
+    .. math:: x_0 = T u(n) \left(1 - \frac{1}{g_0}\right),\quad
+        x_l = T u(n / g_0) \frac{g_l - g_{l-1}}{n}
 
     Parameters
     ----------
@@ -264,22 +235,21 @@ def expert_exchange_traffic(
         Experts that a token visits.
     limit
         Outer units that a token's experts may lie on.
-    group
-        The expert-parallel group, an axis of one call.
+    reach
+        How the expert-parallel group lies, an axis of one call.
     network
         The levels that join it.
 
     Returns
     -------
     Levels
-        Token copies.
+        Token copies; those inside the domain stand at the level that :class:`Reach` calls inner.
 
     References
     ----------
     DeepSeek-AI, "DeepSeek-V3 Technical Report", arXiv 2412.19437, section 3.2.2.
     """
-    reach = lay(group, network)
-    size = group.size[0]
+    size = reach.within[0, -1]
     domain = (reach.within[0] * reach.inner).sum()
     domains = distinct_units(copies, size / domain, limit)
     outside = tokens * domains * (reach.within - reach.below)[0] / size
@@ -287,21 +257,21 @@ def expert_exchange_traffic(
     return jnp.where(reach.inner > 0.5, copied, jnp.where(network.scaleup > 0.5, 0.0, outside))
 
 
-def exchange_costs(sent: Levels, group: Groups, network: Network, library: Library) -> Costs:
+def exchange_costs(sent: Levels, reach: Reach, network: Network, library: Library) -> Costs:
     r"""Latency and pace of an exchange of tokens from the copies that cross each level.
 
     The scale-up links work beside the network card, which carries all that leaves the domain;
     an outer level carries what goes at least that far.
 
-    .. math:: t = \max\left(\frac{x_0}{B_0}, \max_{l > 0} \frac{\sum_{k \geq l} x_k}{B_l}\right) w
-        + \max_l \alpha_l + t_0
+    .. math:: t = w \max\left(\frac{x_0}{B_0}, \max_{l > 0} \frac{\sum_{k \geq l} x_k}{B_l}\right)
+        + \alpha_l + t_0, \quad l\ outermost
 
     Parameters
     ----------
     sent
         Copies :math:`x_l` per chip and level; the payload is the width :math:`w` of one, in [B].
-    group
-        The group, an axis of one call.
+    reach
+        How the group lies, an axis of one call.
     network
         The levels that join it.
     library
@@ -312,27 +282,19 @@ def exchange_costs(sent: Levels, group: Groups, network: Network, library: Libra
     Costs
         Latency and pace, one algorithm and one call; one rank takes no time.
     """
-    reach = lay(group, network)
-    short, bulk = protocols(reach, UNIFORM, network)
-    even = uniform_paces(jnp.ones_like(group.size), group, network)[0]
-    inside = (even * network.scaleup).max()  # of one byte spread over all peers
+    units = (reach.below * level_units(reach, UNIFORM, network))[0]
     domain = (reach.within[0] * reach.inner).sum()
-    kept = jnp.maximum(1.0 - 1.0 / domain, EDGE)
+    even = jnp.maximum(1.0 - 1.0 / domain, EDGE)
+    inside = jnp.maximum(units, reach.middle[0] / even)  # a torus is bound by its middle
     beyond = jnp.stack([sent[level:].sum() for level in range(sent.shape[0])])
-    paces = jnp.where(
-        network.scaleup > 0.5,
-        reach.inner * sent * inside / kept,
-        beyond / bulk.bandwidth[0],
-    )
-    slower = paces / jnp.maximum(network.short_fraction, EDGE**2)
-    several = group.size[0] > 1.0 + EDGE
-
-    def cost(protocol: Protocol, each: Levels) -> Cost:
-        far = jnp.where(used_levels(reach) > 0.5, protocol.latency, 0.0).max()
-        latency = jnp.where(several, far + library.launch, 0.0)
-        return Cost(latency[None, None], each.max()[None, None])
-
-    return Costs(cost(short, slower), cost(bulk, paces))
+    outside = jnp.where(network.scaleup > 0.5, 0.0, beyond * units)
+    loads = jnp.where(reach.inner > 0.5, sent * inside, outside)
+    method = direct_exchange(reach, loads[None, :])
+    several = reach.within[:1, -1:] > 1.0 + EDGE
+    return Costs(*(
+        Cost(jnp.where(several, cost.latency + library.launch, 0.0), cost.pace)
+        for cost in costs_of((method,), network)
+    ))  # fmt: skip
 
 
 def exchange_time(sent: Levels, group: Groups, network: Network, library: Library) -> Real:
@@ -354,5 +316,5 @@ def exchange_time(sent: Levels, group: Groups, network: Network, library: Librar
     Real
         Completion time; one rank takes none. [s]
     """
-    costs = exchange_costs(sent, group, network, library)
+    costs = exchange_costs(sent, lay(group, network), network, library)
     return times_of(jnp.ones_like(group.size), costs)[0, 0]

@@ -66,6 +66,9 @@ class Reach(NamedTuple):
     """Steps of a ring inside the scale-up domain."""
     inner: Levels
     """1 at the level that stands for the scale-up domain, else 0."""
+    middle: Calls
+    """Time over the middle of the longest axis of a torus for a byte that each rank sends to all;
+    0 where there is none. [s/B]"""
 
 
 def ranks_within(groups: Groups, network: Network) -> CallLevels:
@@ -157,17 +160,19 @@ def lay(groups: Groups, network: Network) -> Reach:
     ways = axis_ways(extent, network)
     lines = jnp.where(axis, ways, jnp.maximum(extent - 1.0, 0.0))
     links = jnp.where(scaleup, lines, 0.0).sum(1) * network.pair
-    closed = jnp.where(ways > 1.5, 1.0, 0.0)
-    turns = (extent - 1.0 + closed) / jnp.maximum(ways, 1.0)  # both ways round a closed axis
-    hops = jnp.where(axis, jnp.where(ways > 0.5, turns, 0.0), extent - 1.0)
+    halfway = jnp.floor(0.5 * extent + EDGE)  # the farthest chip of a closed axis
+    hops = jnp.where(axis & (ways > 1.5), halfway, extent - 1.0)
     at_inner = (inner[None, :] > 0.5) & (links > 0.0)[:, None]
     aggregate = network.bandwidth[None, :] + jnp.zeros_like(raw)
+    halves = jnp.floor(0.25 * extent * extent + EDGE) / extent  # of a line, one sends to the other
+    crossing = halves / (jnp.maximum(ways, 1.0) * network.pair)
     return Reach(
         within=within,
         below=ranks_below(within),
         bandwidth=jnp.where(at_inner, jnp.minimum(aggregate, links[:, None]), aggregate),
         inner_hops=jnp.where(scaleup, hops, 0.0).sum(1),
         inner=inner,
+        middle=jnp.where(axis & (ways > 0.5), crossing, 0.0).max(1),
     )
 
 

@@ -5,19 +5,19 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from perfmodel_kernels._typing import Calls, Levels, Real, Scalar
+from perfmodel_kernels._typing import AlgorithmCalls, Calls, Levels, Real, Scalar
 from perfmodel_kernels.collectives import (
     Cost,
     Costs,
     Library,
-    collective_costs,
-    gather_sent,
+    collectives_of,
+    gather_sent_shares,
     send_time,
     times_of,
 )
 from perfmodel_kernels.exchange import exchange_costs, expert_exchange_traffic
 from perfmodel_kernels.layout import Layout
-from perfmodel_kernels.topology import Groups, Network
+from perfmodel_kernels.topology import Groups, Network, Reach, lay
 
 TENSOR, CONTEXT, GRADIENT, WEIGHT, EXPERT_GRADIENT, EXPERT_WEIGHT = range(6)
 """Rows of the call axis."""
@@ -70,7 +70,7 @@ class StepTraffic(NamedTuple):
 
 
 def step_groups(layout: Layout) -> Groups:
-    """Groups of the gathers: tensor, context, data, data of experts.
+    """Groups of the collectives: tensor, context, data, data of experts, experts.
 
     Ranks are ordered tensor, context, data, pipeline; gradients are shared over context and data
     ranks, those of experts over what expert parallelism leaves.
@@ -88,18 +88,30 @@ def step_groups(layout: Layout) -> Groups:
     one = jnp.ones_like(layout.tp * layout.cp)
     replicas = layout.cp * layout.dp
     expert_replicas = jnp.maximum(layout.tp * replicas / layout.ep, 1.0)
-    size = [layout.tp, layout.cp, replicas, expert_replicas]
-    stride = [1.0, layout.tp, layout.tp, layout.ep]
+    size = [layout.tp, layout.cp, replicas, expert_replicas, layout.ep]
+    stride = [1.0, layout.tp, layout.tp, layout.ep, 1.0]
     return Groups(
         size=jnp.stack([one * s for s in size]),
         stride=jnp.stack([one * s for s in stride]),
     )
 
 
-def _by_call(groups: Array) -> Array:
+def _by_call(groups: Calls | AlgorithmCalls) -> Array:
     """Rows of the call axis from those of the groups: gradients and weights share a group."""
     data, experts = groups[..., 2:3], groups[..., 3:4]
     return jnp.concatenate([groups[..., :2], data, data, experts, experts], axis=-1)
+
+
+def _rows(reach: Reach, rows: slice) -> Reach:
+    """How some of the groups lie."""
+    return Reach(
+        within=reach.within[rows],
+        below=reach.below[rows],
+        bandwidth=reach.bandwidth[rows],
+        inner_hops=reach.inner_hops[rows],
+        inner=reach.inner,
+        middle=reach.middle[rows],
+    )
 
 
 def _calls(costs: Costs) -> Costs:
@@ -129,16 +141,17 @@ def step_traffic(
         Times and bytes.
     """
     groups = step_groups(layout)
-    one = jnp.ones_like(layout.tp * layout.ep)
-    experts = Groups(size=(layout.ep * one)[None], stride=one[None])
+    reach = lay(groups, network)
+    experts = _rows(reach, slice(4, 5))
     copies = expert_exchange_traffic(
         payloads.tokens, payloads.copies, payloads.unit_limit, experts, network
     )
-    costs = collective_costs(groups, network, library)
+    gathering = _rows(reach, slice(0, 4))
+    costs = collectives_of(gathering, network, library)
+    one = jnp.ones_like(layout.tp * layout.ep)
     widths = jnp.stack([payloads.dispatch * one, payloads.combine * one])
     exchanges = times_of(widths, exchange_costs(copies, experts, network, library))[0]
-    every = Groups(*(_by_call(part) for part in groups))
-    sent = gather_sent(payloads.gathers, every, network)
+    sent = gather_sent_shares(gathering)
     inside = network.scaleup[None, :] > 0.5
     outside = jnp.where(network.scaleup > 0.5, 0.0, network.bandwidth)
     return StepTraffic(
@@ -147,8 +160,8 @@ def step_traffic(
         dispatch=exchanges[0],
         combine=exchanges[1],
         send=send_time(payloads.boundary, layout.tp * layout.cp * layout.dp, network),
-        sent_scaleup=jnp.where(inside, sent, 0.0).sum(1),
-        sent_scaleout=jnp.where(inside, 0.0, sent).sum(1),
+        sent_scaleup=payloads.gathers * _by_call(jnp.where(inside, sent, 0.0).sum(1)),
+        sent_scaleout=payloads.gathers * _by_call(jnp.where(inside, 0.0, sent).sum(1)),
         forward_bytes=copies * (payloads.dispatch + payloads.combine),
         backward_bytes=copies * (2.0 * payloads.combine),
         outside=1.0 - network.scaleup,
