@@ -19,6 +19,8 @@ VERBS = {
     "estimate": "perfmodel.commands.estimate:estimate",
     "power": "perfmodel.commands.power:power",
     "network": "perfmodel.commands.network:network",
+    "validate": "perfmodel.commands.validate:validate",
+    "calibrate": "perfmodel.commands.calibrate:calibrate",
     "configs": "perfmodel.commands.configs:app",
     "schema": "perfmodel.commands.schema:schema",
     "devices": "perfmodel.commands.devices:devices",

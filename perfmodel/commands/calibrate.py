@@ -12,6 +12,7 @@ Asked = Annotated[bool, Parameter(negative=())]
 
 def calibrate(
     *,
+    power: Asked = False,
     write: Annotated[bool, Parameter(negative=())] = False,
     format: Literal["table", "json"] = "table",
     device: Literal["auto", "cpu", "gpu", "tpu"] = "auto",
@@ -23,6 +24,8 @@ def calibrate(
 
     Parameters
     ----------
+    power
+        Energies of FP64 arithmetic, from Linpack systems.
     write
         Put the fitted values into the config files that hold them; without it nothing is changed.
     format
@@ -36,4 +39,4 @@ def calibrate(
     from perfmodel.commands.calibration import Wanted, deliver
     from perfmodel.config.library import Library
 
-    return deliver({}, Library(configs or ()), Wanted(format, write, device, started))
+    return deliver({"power": power}, Library(configs or ()), Wanted(format, write, device, started))

@@ -12,6 +12,7 @@ Files = Annotated[list[Path] | None, Parameter(consume_multiple=True, negative=(
 
 def validate(
     *,
+    power: Files = None,
     by: str = "",
     gate: Path | None = None,
     output: Path | None = None,
@@ -25,6 +26,8 @@ def validate(
 
     Parameters
     ----------
+    power
+        Power of Linpack systems, metered nodes and states of chips; files of your own behind it.
     by
         What to group the errors by; each set has groupings of its own.
     gate
@@ -43,4 +46,4 @@ def validate(
     from perfmodel.config.library import Library
 
     wanted = Wanted(format, by, gate, output, device, started)
-    return deliver({}, Library(configs or ()), wanted)
+    return deliver({"power": power}, Library(configs or ()), wanted)

@@ -29,7 +29,15 @@ class Calibration(NamedTuple):
     """Fits with the priors and measurements that a library holds."""
 
 
-FITS: dict[str, Calibration] = {}
+def _power(library: Library) -> Calibrated:
+    from perfmodel.studies.calibrate_power import fit_linpack  # it takes this file's types
+
+    return fit_linpack(library)
+
+
+FITS: dict[str, Calibration] = {
+    "power": Calibration("Energies of FP64 arithmetic, from Linpack systems", _power),
+}
 """Name of an option of `perfmodel calibrate` to its fit."""
 
 

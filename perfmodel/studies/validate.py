@@ -16,9 +16,16 @@ from perfmodel.studies.judged import (
     rows_of,
     scored,
 )
+from perfmodel.studies.power_rows import judge_power
 from perfmodel.studies.scores import document, joined, score
 
-SETS: dict[str, MeasurementSet] = {}
+SETS: dict[str, MeasurementSet] = {
+    "power": MeasurementSet(
+        "Power of Linpack systems, metered nodes and states of chips",
+        ("power_hpl.csv", "power_training.csv", "power_states.csv"),
+        judge_power,
+    ),
+}
 """Name of an option of `perfmodel validate` to its set."""
 
 

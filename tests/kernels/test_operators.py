@@ -228,7 +228,9 @@ def test_gradient_of_the_time_equals_the_difference(argument, field, sign):
     check_gradient(time, float(getattr(arguments[argument], field)), sign)
 
 
-@pytest.mark.parametrize("field", ["flop_energy_low", "hbm_energy", "stream_energy", "attention_energy"])
+@pytest.mark.parametrize(
+    "field", ["flop_energy_low", "hbm_energy", "stream_energy", "attention_energy"]
+)
 def test_gradient_of_the_energy_of_an_unlimited_chip_equals_the_difference(field):
     fixed = [as_arrays(part) for part in (GPT_22B, LAYOUT, KERNELS, UNLIMITED, QUIET)]
     model, layout, kernels, *electrical = fixed

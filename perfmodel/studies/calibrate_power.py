@@ -1,0 +1,172 @@
+"""Fit of the energies of FP64 arithmetic, one per chip generation, to Linpack systems."""
+
+import datetime
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from perfmodel.config.library import Library
+from perfmodel.config.measurements import read_rows, shipped_measurements
+from perfmodel.config.schema.power_measurement import LinpackRow
+from perfmodel.config.schema.scenario import Machine
+from perfmodel.lowering.fabric import fabric_power
+from perfmodel.lowering.published_power import EXPOSED, linpack_machine, lower_linpack
+from perfmodel.lowering.site import lower_node
+from perfmodel.studies.calibrate import Calibrated
+from perfmodel.studies.edits import Edit
+from perfmodel.studies.fitting import Data, Parameter, fit
+from perfmodel_kernels.building import NodePower, node_power
+from perfmodel_kernels.linpack import Linpack, linpack_metrics
+
+FILE = "power_hpl.csv"
+GENERATIONS = {
+    "h100": ("gh200-96", "h100-64-bsc", "h100"),
+    "a100-80": ("a100-leonardo-64", "a100-80"),
+    "mi250x": ("mi250x",),
+    "mi300x": ("mi300a",),
+}
+"""Chip config that holds the energy of a generation, to the chips of the rows that share it."""
+
+RATIO = 16.0
+"""FP64 over 16-bit energy of a FLOP beforehand; estimate: 23 by the squares of the mantissas, less
+what the instruction and the registers take of both."""
+
+SPREAD = 0.4
+"""Of the logarithm of that ratio; estimate."""
+
+NOISE = 0.05
+"""Of the logarithm of a row: systems of the same node (GH200) differ by 5 % in power."""
+
+POWER, EFFICIENCY = range(2)
+PICOJOULE = 1e-12
+
+
+class System(NamedTuple):
+    """One measured system."""
+
+    row: LinpackRow
+    machine: Machine
+    linpack: Linpack
+    generation: int
+    """Place of its energy among the parameters."""
+
+
+class Known(NamedTuple):
+    """What the residuals take, stacked over systems."""
+
+    linpack: Linpack
+    node: NodePower
+    fabric: np.ndarray
+    """Switches and optics per chip. [W]"""
+    generation: np.ndarray
+    system: np.ndarray
+    """System of each residual."""
+    kind: np.ndarray
+    """Power of a chip, or FLOP per joule."""
+    measured: np.ndarray
+
+
+def fit_linpack(library: Library) -> Calibrated:
+    """Fits one energy per generation to power and efficiency of the systems.
+
+    Parameters
+    ----------
+    library
+        Configs; the energies of 16-bit products are what is known beforehand.
+
+    Returns
+    -------
+    Calibrated
+        Energies and how the library would hold them.
+    """
+    systems = _systems(library)
+    known, groups = _known(systems)
+    parameters = [_parameter(name, library) for name in GENERATIONS]
+    data = Data(residuals, (known,), groups, np.full(len(groups), NOISE), np.ones(len(groups)))
+    found = fit(parameters, data)
+    edits = [
+        _edit(library, name, value)
+        for name, value in zip(GENERATIONS, found.values.values(), strict=True)
+    ]
+    notes = (f"share of the exchanges of HPL that stays exposed: {EXPOSED}, not fitted here",)
+    return Calibrated(found, edits, notes)
+
+
+def residuals(energies: Any, known: Known) -> Any:
+    """Logarithm of predicted over measured, one per row.
+
+    Parameters
+    ----------
+    energies
+        Energy of an FP64 FLOP of each generation. [J/FLOP]
+    known
+        Systems and measurements.
+
+    Returns
+    -------
+    Any
+        Array.
+    """
+    linpack = known.linpack._replace(flop_energy=energies[known.generation])
+    found = jax.vmap(linpack_metrics)(linpack)
+    drawn = jax.vmap(node_power)(found.chip_power, known.node).drawn + known.fabric
+    both = jnp.stack([drawn, found.rate / drawn])
+    return jnp.log(both[known.kind, known.system] / known.measured)
+
+
+def _systems(library: Library) -> list[System]:
+    """Rows with a power and a machine of the library."""
+    rows = read_rows(shipped_measurements(FILE), LinpackRow)
+    found = []
+    for row in rows:
+        machine = linpack_machine(row, library)
+        linpack = lower_linpack(machine) if machine else None
+        place = next((k for k, ids in enumerate(GENERATIONS.values()) if row.chip_id in ids), None)
+        if machine and linpack and place is not None and row.efficiency:
+            found.append(System(row, machine, linpack, place))
+    return found
+
+
+def _known(systems: Sequence[System]) -> tuple[Known, list[str]]:
+    """Systems as arrays, and the chip of each residual."""
+    entries = [
+        (place, kind, value)
+        for place, system in enumerate(systems)
+        for kind, value in ((POWER, system.row.power_per_chip), (EFFICIENCY, system.row.efficiency))
+        if value
+    ]
+    place, kind, measured = zip(*entries, strict=True)
+    known = Known(
+        linpack=_stacked([system.linpack for system in systems]),
+        node=_stacked([lower_node(system.machine.node) for system in systems]),
+        fabric=np.array([_fabric(system.machine) for system in systems]),
+        generation=np.array([system.generation for system in systems]),
+        system=np.array(place),
+        kind=np.array(kind),
+        measured=np.array(measured),
+    )
+    return known, [systems[one].row.chip_id for one in place]
+
+
+def _fabric(machine: Machine) -> float:
+    return fabric_power(machine.fabric, machine.node.nic_bandwidth)
+
+
+def _stacked(trees: Sequence[Any]) -> Any:
+    return jax.tree.map(lambda *leaves: np.array(leaves, float), *trees)
+
+
+def _parameter(name: str, library: Library) -> Parameter:
+    prior = RATIO * library.load("chips", name).energy.flop_16bit
+    low, high = prior / 5.0, prior * 5.0
+    return Parameter(f"{name}.energy.flop_fp64", prior, SPREAD, low, high, "log", "J/FLOP")
+
+
+def _edit(library: Library, name: str, value: float) -> Edit:
+    today = datetime.datetime.now(tz=datetime.UTC).date()
+    source = f"fit to HPL systems of the TOP500 (configs/validation/{FILE}), {today}"
+    text = f'"{value / PICOJOULE:.3g} pJ/FLOP"'
+    return Edit(library.document("chips", name).path, ("energy", "flop_fp64"), text, source)
