@@ -68,3 +68,16 @@ def test_a_wrong_shape_would_be_seen():
     found = traced("expected_maximum(jax.numpy.ones(3))", SOUND)
     assert found.returncode != 0
     assert "TypeCheckError" in found.stderr
+
+
+MESSAGES = """
+from perfmodel_kernels.message_methods import RING_ALL_REDUCE
+from perfmodel_kernels.message_passing import Host, Ranks, message_passing_time
+
+jax.eval_shape(message_passing_time, 1e6, Ranks(8.0, 1.0), RING_ALL_REDUCE, Host(*[1.0] * 11))
+"""
+
+
+def test_message_passing_keeps_its_shapes():
+    found = traced(MESSAGES, ("perfmodel_kernels.message_passing",))
+    assert found.returncode == 0, found.stderr[-2000:]

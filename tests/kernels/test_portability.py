@@ -16,6 +16,8 @@ from perfmodel_kernels import (
     layout,
     linpack,
     memory,
+    message_methods,
+    message_passing,
     operators,
     parameters,
     placement,
@@ -62,7 +64,20 @@ PAYLOADS = traffic.Payloads(np.ones(6), *([1.0] * 6))
 TRAFFIC = jax.eval_shape(traffic.step_traffic, PAYLOADS, LAYOUT, NETWORK)
 TIMES = jax.eval_shape(operators.block_times, PLACEMENT, CHIP, STACK.kernels, POWER, LINKS)
 WINDOW = exposure.Window(1.0, 2.0, 12.0, 0.1)
+HOST = message_passing.Host(*([1.0] * 11))
+MESSAGES = message_methods.RING_ALL_REDUCE
+METHOD = message_passing.Method(*([1.0] * message_passing.QUANTITIES))
 KERNELS: dict[Callable, tuple] = {
+    message_passing.count_bases: (8.0,),
+    message_passing.method_of: (MESSAGES, 8.0),
+    message_passing.waiting_steps: (1e6, METHOD, HOST),
+    message_passing.memory_time: (1e6, METHOD, HOST),
+    message_passing.message_passing_time: (
+        1e6,
+        message_passing.Ranks(8.0, 1.0),
+        MESSAGES,
+        HOST,
+    ),
     roofline.tile_quantisation: (SHAPE, UNITS),
     roofline.half_depth: (UNITS,),
     roofline.gemm_compute_time: (SHAPE, UNITS),
@@ -142,7 +157,8 @@ KERNELS: dict[Callable, tuple] = {
 """Every public function of the kernels, on an example."""
 
 MODULES = (
-    building, collectives, exposure, layout, linpack, memory, operators, parameters, placement,
+    building, collectives, exposure, layout, linpack, memory, message_methods,
+    message_passing, operators, parameters, placement,
     power, roofline, schedule, site, step, topology, traffic, transformer, volume,
 )  # fmt: skip
 EAGER = {transformer.contract}
