@@ -316,7 +316,7 @@ def _program(score: Score, keep: int, devices: tuple, form: _Form) -> _Program:
     return _Program(
         prepare=jax.jit(prepare, compiler_options=ONCE_OPTIONS if on_cpu else None),
         call=jax.jit(call, compiler_options=options),
-        empty=empty,
+        empty=jax.device_put(empty, NamedSharding(mesh, split)),  # as the program returns it
         chunk=BATCH * ROUNDS * len(devices),
         sharding=NamedSharding(mesh, split),
         structure=structure,
