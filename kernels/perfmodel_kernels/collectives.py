@@ -217,7 +217,7 @@ def ring_hops(reach: Reach) -> CallLevels:
         Steps; both ways round a closed axis of a torus.
     """
     size, used = reach.within[:, -1:], used_levels(reach)
-    outermost = jnp.where(reach.within > size - EDGE, used, 0.0)
+    outermost = jnp.where(reach.within > size - 0.5, used, 0.0)
     innermost = jnp.where(reach.below < 1.0 + EDGE, used, 0.0)
     hops = size / reach.below - size / reach.within + outermost - innermost
     straight = jnp.maximum(reach.within - 1.0, 1.0)
@@ -254,7 +254,7 @@ def ring_gather(reach: Reach, units: CallLevels) -> Method:
     J. Parallel Distrib. Comput. 69, 2009.
     """
     size = reach.within[:, -1:]
-    spared = (reach.inner[None, :] > 0.5) & (reach.within < size - EDGE)
+    spared = (reach.inner[None, :] > 0.5) & (reach.within < size - 0.5)
     share = (size - 1.0) / size * jnp.where(spared, 1.0 - reach.below / reach.within, 1.0)
     return Method(ring_hops(reach), used_levels(reach) * share * units, 1.0)
 

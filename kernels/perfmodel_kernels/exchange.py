@@ -107,7 +107,7 @@ def bruck_exchange(reach: Reach, units: CallLevels) -> Method:
 
 def _outermost(reach: Reach) -> CallLevels:
     """1 at the outermost level that a group crosses, else 0."""
-    return jnp.where(reach.within > reach.within[:, -1:] - EDGE, used_levels(reach), 0.0)
+    return jnp.where(reach.within > reach.within[:, -1:] - 0.5, used_levels(reach), 0.0)
 
 
 def direct_exchange(reach: Reach, loads: CallLevels) -> Method:
