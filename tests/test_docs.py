@@ -209,8 +209,9 @@ def test_constants_have_the_values_of_the_code() -> None:
 
 def test_rates_of_load_balancing_are_those_of_the_code() -> None:
     (rows,) = (rows for rows in tables(MODEL) if rows[0][0] == "sub-flows")
-    assert tuple(map(float, rows[0][1:])) == fabric._ECMP_SUB_FLOWS
-    assert tuple(map(float, rows[1][1:])) == fabric._ECMP_MEAN_RATE
+    written = [tuple(map(float, row[1:])) for row in rows]
+    ring, random = fabric._SHIFT, fabric._RANDOM
+    assert written == [fabric._SUB_FLOWS, ring.mean, ring.low, random.mean, random.low]
 
 
 def test_number_formats_have_the_widths_of_the_code() -> None:
