@@ -164,20 +164,22 @@ def clock_under_cap(work: Work, chip: ChipPower) -> Phases:
     Phases
         Clock over the clock of the specification.
     """
-    cap = accelerator_cap(chip)
+    room = accelerator_cap(chip) - chip.idle
+    running = chip.clock_power / chip.highest
     rise = (1.0 - chip.voltage_floor) / (1.0 - chip.voltage_knee) / chip.highest
     clock = chip.highest * jnp.ones_like(work.scaled)
     for _ in range(NEWTON_STEPS):
         volts = voltage(clock, chip)
+        square = volts * volts
         steep = 2.0 * volts * jnp.where(clock > chip.voltage_knee * chip.highest, rise, 0.0)
-        whole = jnp.maximum(work.fixed * clock + work.scaled, 1e-9)
-        energy = work.flop_energy * volts**2 + work.byte_energy
+        often = 1.0 / jnp.maximum(work.fixed * clock + work.scaled, 1e-9)
+        energy = (work.flop_energy * square + work.byte_energy) * often
+        excess = (running * square + energy) * clock - room
         slope = (
-            chip.clock_power / chip.highest * (volts**2 + clock * steep)
-            + work.flop_energy * steep * (clock / whole)
-            + energy / whole * (work.scaled / whole)
+            running * square
+            + energy * (work.scaled * often)
+            + (running + work.flop_energy * often) * clock * steep
         )
-        excess = phase_power(clock, work, chip) - cap
         clock = jnp.clip(clock - excess / slope, chip.lowest, chip.highest)
     return clock
 

@@ -110,3 +110,13 @@ def test_an_infeasible_site_is_data_with_a_reason() -> None:
 
 def test_overrides_and_names_are_told_apart() -> None:
     assert split_targets(["lumi", "site.chips=8"]) == (["lumi"], ["site.chips=8"])
+
+
+def test_every_site_has_its_year_and_its_connection(told) -> None:
+    comparison, _, _ = told
+    for row in comparison.sites:
+        assert 1.0 < row["pue_coldest_month"] <= row["pue_warmest_month"] < 1.5
+        limit = row["power_limit_w"]
+        assert math.isnan(limit) or row["site_power_w"] <= limit * (1 + 1e-6)
+        ways = [row[key] for key in ("dark_tokens_per_s", "capped_tokens_per_s")]
+        assert (row["strategy"] == "within the limit") == all(map(math.isnan, ways))

@@ -1,0 +1,111 @@
+"""Power on the terminal and its figure: the efficient cap, the strategies, the connections."""
+
+import io
+import math
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from perfmodel.results.columns import POWER_SPLIT
+from perfmodel.views.comparison import _connections, _power
+from perfmodel.views.figures import power_cap
+from perfmodel.views.figures.sheet import house_style
+from perfmodel.views.power import limit_parts
+
+CAPS = np.linspace(200.0, 700.0, 6)
+ENERGY = np.array([12.0, 10.5, 9.9, 9.7, 9.8, 10.0])
+ROWS = {
+    "power_cap_w": CAPS,
+    "tokens_per_s": np.linspace(4e6, 9e6, 6),
+    "energy_per_token_j": ENERGY,
+    "site_power_w": np.linspace(60e6, 90e6, 6),
+    "efficient": np.arange(6) == 3,
+}
+
+
+@pytest.fixture
+def figure():
+    return power_cap.draw(ROWS, "perfmodel power somewhere something")
+
+
+def test_every_panel_has_its_quantity_and_unit(figure):
+    labels = [axes.get_ylabel() for axes in figure.axes]
+    assert labels == ["throughput [tokens/s]", "energy per token [J]", "site power [MW]"]
+    assert figure.axes[-1].get_xlabel() == "cap of a chip [W]"
+
+
+def test_the_curves_are_what_is_stored_and_the_mark_is_the_efficient_cap(figure):
+    for axes, key, size in zip(
+        figure.axes,
+        ("tokens_per_s", "energy_per_token_j", "site_power_w"),
+        (1, 1, 1e6),
+        strict=True,
+    ):
+        curve, mark, point = (line.get_xydata() for line in axes.lines)
+        np.testing.assert_allclose(curve[:, 0], CAPS)
+        np.testing.assert_allclose(curve[:, 1], ROWS[key] / size)
+        assert set(mark[:, 0]) == {500.0}
+        np.testing.assert_allclose(point, [[500.0, ROWS[key][3] / size]])
+
+
+def test_no_text_leaves_the_sheet(figure):
+    with house_style():
+        figure.draw_without_rendering()
+        texts = [t for axes in figure.axes for t in (*axes.texts, axes.yaxis.label, axes.title)]
+        boxes = [text.get_window_extent() for text in (*texts, *figure.texts)]
+    assert all(figure.bbox.padded(1).contains(box.x0, box.y0) for box in boxes)
+
+
+def text_of(parts) -> str:
+    console = Console(width=160, record=True, file=io.StringIO())
+    for part in parts:
+        console.print(part)
+    return console.export_text()
+
+
+FREE = {
+    **{"strategy": "within the limit", "power_cap_w": 700.0, "chips": 1000, "dark": 0},
+    **{"tokens_per_s": 9e6, "energy_per_token_j": 9.7, "site_power_w": 86e6, "layout": "TP8"},
+    **{"feasible": True, "reason": "", "power_limit_w": 80e6},
+}
+
+
+def test_both_strategies_stand_beside_the_estimate_without_a_limit():
+    capped = {**FREE, "strategy": "all chips capped", "power_cap_w": 561.0}
+    dark = {**FREE, "strategy": "some chips dark", "dark": 80}
+    text = text_of(limit_parts(FREE, [capped, dark]))
+    for words in ("80 MW binds", "no limit", "561 W", "all chips capped", "920"):
+        assert words in text
+    assert limit_parts(FREE, []) == []
+
+
+def test_a_strategy_that_cannot_be_is_said_and_has_no_numbers():
+    lost = {**FREE, "strategy": "all chips capped", "feasible": False, "reason": "no such cap"}
+    text = text_of(limit_parts(FREE, [lost]))
+    assert "no such cap" in text
+    assert "–" in text
+
+
+def compared(**changes):
+    row = {**FREE, "name": "somewhere", "rule": "fixed batch", "batch_sequences": 1000}
+    row |= {"sequence_length": 8192, "provisioned_power_w": 120e6, "pue": 1.1}
+    row |= {"pue_warmest_month": 1.11, "pue_hottest_hours": math.nan}
+    row |= {f"power_split_{part}_w": 1e6 for part in POWER_SPLIT}
+    row |= {"capped_power_cap_w": 561.0, "capped_tokens_per_s": 8.3e6}
+    row |= {"dark_chips": 80.0, "dark_tokens_per_s": 8.7e6}
+    return row | changes
+
+
+def test_a_comparison_shows_power_by_part_and_the_year():
+    cells = _power(compared())
+    assert cells[2:6] == [1e6, 3e6, 1e6, 3e6]
+    assert cells[-3:] == ["1.100", "1.110", "–"]
+
+
+def test_a_comparison_says_which_connection_binds_and_the_faster_way_first():
+    assert _connections([compared()]) == []
+    (line,) = _connections([compared(strategy="some chips dark")])
+    text = line.plain
+    assert "80 MW binds" in text
+    assert text.index("80 chips dark") < text.index("capped at 561 W")
