@@ -26,7 +26,7 @@ def test_words_and_flags_are_shown_as_they_are_written(small: Library):
     assert shown["facility.power_limit"] == "unlimited"
     assert shown["facility.outside_temperature"] == "10.5 degC"
     fabric = {one.field: one.text for one in describe(small.document("fabrics", "small-fabric"))}
-    assert (fabric["in_network_reduction"], fabric["level.1.latency"]) == ("false", "8 us")
+    assert (fabric["reduction"], fabric["level.1.latency"]) == ("0.0", "8 us")
 
 
 def test_a_config_is_found_by_kind_noun_or_a_name_of_its_own(small: Library):

@@ -28,7 +28,7 @@ def test_a_comment_cannot_turn_the_terminal_around(small: Library, write: Callab
 
 def test_values_inside_arrays_have_sources(small: Library):
     found = sources(small.document("fabrics", "small-fabric"))
-    assert found["level.1.latency"] == Source('"8 us"', "measured", "fabrics/small-fabric.toml", 18)
+    assert found["level.1.latency"] == Source('"8 us"', "measured", "fabrics/small-fabric.toml", 20)
 
 
 def test_every_value_of_a_config_has_an_entry_in_its_order(small: Library):
