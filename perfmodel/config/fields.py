@@ -103,7 +103,9 @@ def expectation(annotation: Any) -> str:
     said = [] if unit is None else [f'a number and a unit, such as "{example(unit)}"']
     if unit is None:
         said = [_in_words(part) for part in _parts(annotation) if _in_words(part)]
-    return " or ".join([*said, *([one_of(words)] if words else [])])
+    inside = any(get_origin(_bare(part)) is tuple for part in _parts(annotation))
+    listed = [f"an array of {one_of(words)}" if inside else one_of(words)] if words else []
+    return " or ".join([*said, *listed])
 
 
 def _in_words(part: Any) -> str:
@@ -114,7 +116,10 @@ def _in_words(part: Any) -> str:
     if plain in noun:
         return " ".join([noun[plain], *_bounds(part)])
     if get_origin(plain) is tuple:
-        return "an array of tables"
+        inside = get_args(plain)[0]
+        if _is_table(inside):
+            return "an array of tables"
+        return "" if choices(inside) else f"an array of {expectation(inside)}"
     return "a table" if _is_table(plain) else ""
 
 
