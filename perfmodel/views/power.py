@@ -2,16 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from perfmodel.results.columns import COLUMNS, POWER, POWER_SPLIT, Column
 from perfmodel.views.terminal import facts, split, table
-
-if TYPE_CHECKING:
-    from perfmodel.studies.power import Power
 
 Row = Mapping[str, Any]
 
@@ -40,7 +37,7 @@ _HOLDS = (
 )
 
 
-def terminal_parts(found: "Power") -> list[RenderableType]:
+def terminal_parts(found: Any) -> list[RenderableType]:
     """Estimate, split, strategies, efficient cap, year and connections.
 
     Parameters

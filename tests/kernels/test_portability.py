@@ -12,7 +12,9 @@ import pytest
 from perfmodel_kernels import (
     building,
     collectives,
+    exchange,
     exposure,
+    extremes,
     layout,
     linpack,
     memory,
@@ -36,6 +38,7 @@ from tests.kernels.examples import (
     EXPERTS,
     FACILITY,
     LAYOUT,
+    LIBRARY,
     LINKS,
     NETWORK,
     NODE,
@@ -54,6 +57,10 @@ SHARE = share_of(LAYOUT, 2048.0)
 SHAPE = roofline.Shape(*(np.ones((17, 3)) for _ in roofline.Shape._fields))
 UNITS = roofline.MatrixUnits(np.ones((17, 3)), np.ones((17, 3)), 128.0, 128.0, 1e-6)
 GROUPS = topology.Groups(np.ones(6), np.ones(6))
+REACH = jax.eval_shape(topology.lay, GROUPS, NETWORK)
+UNITS_BY_LEVEL = np.ones((6, 5))
+METHOD_OF = collectives.Method(np.ones((6, 5)), np.ones((6, 5)), 0.5)
+COSTS = jax.eval_shape(collectives.costs_of, [METHOD_OF], NETWORK)
 GROUP = topology.Groups(np.ones(1), np.ones(1))
 WORK = power.Work(*(np.ones(3) for _ in power.Work._fields))
 PACE = power.Pace(np.ones(3), np.ones(3))
@@ -61,9 +68,9 @@ LINPACK = linpack.Linpack(5e13, 13e-12, 35e-12, 96e9, 25e9, 0.6, POWER)
 PIPELINE = schedule.Pipeline(8.0, 2.0, 16.0)
 PLACEMENT = jax.eval_shape(placement.place, EXPERTS, LAYOUT, 2048.0)
 PAYLOADS = traffic.Payloads(np.ones(6), *([1.0] * 6))
-TRAFFIC = jax.eval_shape(traffic.step_traffic, PAYLOADS, LAYOUT, NETWORK)
+TRAFFIC = jax.eval_shape(traffic.step_traffic, PAYLOADS, LAYOUT, NETWORK, LIBRARY)
 TIMES = jax.eval_shape(operators.block_times, PLACEMENT, CHIP, STACK.kernels, POWER, LINKS)
-WINDOW = exposure.Window(1.0, 2.0, 12.0, 0.1)
+WINDOW = exposure.Window(1.0, 2.0, 12.0, 0.1, 0.1, 0.2)
 HOST = message_passing.Host(*([1.0] * 11))
 MESSAGES = message_methods.RING_ALL_REDUCE
 METHOD = message_passing.Method(*([1.0] * message_passing.QUANTITIES))
@@ -113,19 +120,58 @@ KERNELS: dict[Callable, tuple] = {
     memory.buffer_bytes: (PLACEMENT, 2.0, 160e6),
     topology.ranks_within: (GROUPS, NETWORK),
     topology.ranks_below: (np.ones((6, 5)),),
-    collectives.ring_gather_time: (np.ones(6), GROUPS, NETWORK),
-    collectives.hierarchical_gather_time: (np.ones(6), GROUPS, NETWORK),
-    collectives.gather_time: (np.ones(6), GROUPS, NETWORK),
+    topology.axis_ways: (np.ones((6, 5)), NETWORK),
+    topology.lay: (GROUPS, NETWORK),
+    topology.congested_share: (REACH, topology.NEIGHBOUR, NETWORK),
+    collectives.level_units: (REACH, topology.NEIGHBOUR, NETWORK),
+    collectives.single_units: (UNITS_BY_LEVEL, REACH, NETWORK),
+    collectives.costs_of: ([METHOD_OF], NETWORK),
+    collectives.faster: (np.ones(6), np.ones(6)),
+    collectives.used_levels: (REACH,),
+    collectives.ring_hops: (REACH,),
+    collectives.doubling_steps: (REACH,),
+    collectives.rail_steps: (REACH,),
+    collectives.ring_gather: (REACH, UNITS_BY_LEVEL),
+    collectives.recursive_gather: (REACH, UNITS_BY_LEVEL),
+    collectives.rail_gather: (REACH, UNITS_BY_LEVEL, 0.9),
+    collectives.tree_reduce: (REACH, UNITS_BY_LEVEL, 0.9),
+    collectives.in_network_reduce: (REACH, UNITS_BY_LEVEL, NETWORK, 0.9),
+    collectives.collectives_of: (REACH, NETWORK, LIBRARY),
+    collectives.collective_costs: (GROUPS, NETWORK, LIBRARY),
+    collectives.times_of: (np.ones(6), COSTS),
+    collectives.gather_times: (np.ones(6), GROUPS, NETWORK, LIBRARY),
+    collectives.all_reduce_times: (np.ones(6), GROUPS, NETWORK, LIBRARY),
+    collectives.gather_time: (np.ones(6), GROUPS, NETWORK, LIBRARY),
+    collectives.all_reduce_time: (np.ones(6), GROUPS, NETWORK, LIBRARY),
+    collectives.gather_sent_shares: (REACH,),
     collectives.gather_sent: (np.ones(6), GROUPS, NETWORK),
-    collectives.distinct_units: (8.0, np.ones(5), np.ones(5)),
-    collectives.expert_exchange_traffic: (512.0, 8.0, 4.0, GROUP, NETWORK),
-    collectives.exchange_time: (np.ones(5), GROUP, NETWORK),
+    exchange.uniform_loads: (REACH, NETWORK),
+    exchange.pairwise_exchange: (REACH, UNITS_BY_LEVEL),
+    exchange.bruck_exchange: (REACH, UNITS_BY_LEVEL),
+    exchange.direct_exchange: (REACH, UNITS_BY_LEVEL),
+    exchange.forwarded_exchange: (REACH, UNITS_BY_LEVEL, 0.9),
+    exchange.all_to_all_times: (np.ones(6), GROUPS, NETWORK, LIBRARY),
+    exchange.distinct_units: (8.0, np.ones(5), np.ones(5)),
+    exchange.expert_exchange_traffic: (
+        512.0,
+        8.0,
+        4.0,
+        jax.eval_shape(topology.lay, GROUP, NETWORK),
+        NETWORK,
+    ),
+    exchange.exchange_costs: (
+        np.ones(5),
+        jax.eval_shape(topology.lay, GROUP, NETWORK),
+        NETWORK,
+        LIBRARY,
+    ),
+    exchange.exchange_time: (np.ones(5), GROUP, NETWORK, LIBRARY),
     collectives.send_time: (1e6, 64.0, NETWORK),
     traffic.step_groups: (LAYOUT,),
-    traffic.step_traffic: (PAYLOADS, LAYOUT, NETWORK),
+    traffic.step_traffic: (PAYLOADS, LAYOUT, NETWORK, LIBRARY),
     schedule.bubble_time: (np.ones(3), PIPELINE),
     schedule.send_exposure: (1e-3, 0.5, PIPELINE),
-    schedule.expected_maximum: (1000.0,),
+    extremes.expected_maximum: (1000.0,),
     schedule.straggler_fraction: (1000.0, 16.0, STACK.spread),
     power.voltage: (np.ones(3), POWER),
     power.phase_power: (np.ones(3), WORK, POWER),
@@ -145,6 +191,7 @@ KERNELS: dict[Callable, tuple] = {
     linpack.exposed_ratio: (5e13, LINPACK),
     linpack.linpack_metrics: (LINPACK,),
     operators.block_times: (PLACEMENT, CHIP, STACK.kernels, POWER, LINKS),
+    exposure.card_times: (EXPERTS, TRAFFIC),
     exposure.tensor_calls: (EXPERTS,),
     exposure.pass_times: (PLACEMENT, TIMES, TRAFFIC, STACK.overlap, 1.0),
     exposure.data_exposure: (LAYOUT, TRAFFIC, WINDOW, STACK.overlap),
@@ -157,7 +204,7 @@ KERNELS: dict[Callable, tuple] = {
 """Every public function of the kernels, on an example."""
 
 MODULES = (
-    building, collectives, exposure, layout, linpack, memory, message_methods,
+    building, collectives, exchange, exposure, extremes, layout, linpack, memory, message_methods,
     message_passing, operators, parameters, placement,
     power, roofline, schedule, site, step, topology, traffic, transformer, volume,
 )  # fmt: skip

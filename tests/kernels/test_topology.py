@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perfmodel_kernels.topology import Groups, Network, ranks_below, ranks_within
+from perfmodel_kernels.topology import Groups, ranks_below, ranks_within
 from tests.kernels.compiling import compiled
+from tests.kernels.examples import NETWORK
 
 DOMAIN = np.array([8.0, 32.0, 1024.0, 1e9])
-LEVELS = Network(DOMAIN, np.ones(4), np.ones(4))
+LEVELS = NETWORK._replace(domain=DOMAIN)
 
 within_of = compiled(ranks_within)
 below_of = compiled(ranks_below)

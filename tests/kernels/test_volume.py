@@ -15,6 +15,7 @@ UP = np.array([1.0, 10.0, 100.0, 1e3, 1e4, 1e5])
 OUT = 1e6 * UP
 TRAFFIC = StepTraffic(
     gathers=np.zeros(6),
+    reduces=np.zeros(6),
     dispatch=np.float64(0.0),
     combine=np.float64(0.0),
     send=np.float64(0.0),
@@ -22,6 +23,8 @@ TRAFFIC = StepTraffic(
     sent_scaleout=OUT,
     forward_bytes=np.array([1e12, 1e13, 1e14, 0.0, 0.0]),
     backward_bytes=np.array([2e12, 2e13, 2e14, 0.0, 0.0]),
+    outside=np.array([0.0, 1.0, 1.0, 1.0, 1.0]),
+    card=np.float64(5e10),
 )
 
 volume_of = compiled(step_volume)
