@@ -10,6 +10,7 @@ from perfmodel_kernels.exposure import (
     Overlap,
     PassTimes,
     Window,
+    card_times,
     data_exposure,
     pass_times,
     tensor_calls,
@@ -26,6 +27,7 @@ from perfmodel_kernels.layout import (
 )
 from perfmodel_kernels.operators import BlockTimes
 from perfmodel_kernels.placement import place
+from perfmodel_kernels.power import Pace
 from perfmodel_kernels.traffic import StepTraffic
 from tests.kernels.compiling import compiled
 from tests.kernels.difference import check_gradient
@@ -42,7 +44,10 @@ TIMES = BlockTimes(
     attention_backward=np.array([2.5, 2.5, 0.0, 0.0, 0.0]),
     elementwise_forward=np.array([0.5, 0.6, 0.0, 0.1, 0.2]),
     elementwise_backward=np.array([0.6, 0.7, 0.0, 0.1, 0.1]),
-    clock=np.ones(3),
+    pace=Pace(np.ones(4), np.ones(4)),
+    carried=np.float64(0.0),
+    waiting=np.float64(1.0),
+    streaming=np.float64(1.0),
     energy=np.float64(1.0),
     time=np.float64(1.0),
     flop=np.float64(1.0),
@@ -51,6 +56,7 @@ TIMES = BlockTimes(
 )
 TRAFFIC = StepTraffic(
     gathers=np.array([0.2, 0.3, 40.0, 20.0, 4.0, 2.0]),
+    reduces=np.array([0.4, 0.6, 80.0, 40.0, 8.0, 4.0]),
     dispatch=np.float64(0.4),
     combine=np.float64(0.8),
     send=np.float64(0.01),
@@ -58,6 +64,8 @@ TRAFFIC = StepTraffic(
     sent_scaleout=np.zeros(6),
     forward_bytes=np.zeros(5),
     backward_bytes=np.zeros(5),
+    outside=np.array([0.0, 1.0, 1.0, 1.0, 1.0]),
+    card=np.float64(5e10),
 )
 
 passes_of = compiled(pass_times)
@@ -148,7 +156,7 @@ def test_exposure_lies_between_all_and_what_outlasts_the_computation(
             assert np.all(some[kind] >= np.maximum(every[kind] - compute, 0.0) - 1e-12)
 
 
-WINDOW = Window(*(np.float64(value) for value in (10.0, 20.0, 12.0, 0.05)))
+WINDOW = Window(*(np.float64(value) for value in (10.0, 20.0, 12.0, 0.05, 0.0, 0.0)))
 
 
 def exposure(sharding: float, overlap: Overlap = EXPOSED, window: Window = WINDOW) -> float:
@@ -179,6 +187,29 @@ def test_hiding_costs_the_slowdown():
     endless = WINDOW._replace(forward=np.float64(1e9), backward=np.float64(1e9))
     taxed = HIDDEN._replace(slowdown=np.float64(0.1))
     assert exposure(ZERO1, taxed, endless) == pytest.approx((0.05 + 0.1) * 66.0)
+
+
+def test_other_groups_on_the_card_leave_less_to_hide_behind():
+    leaves = TRAFFIC._replace(sent_scaleout=np.full(6, 1e9))
+    busy = WINDOW._replace(card_forward=np.float64(4.0), card_backward=np.float64(8.0))
+    less = WINDOW._replace(forward=np.float64(6.0), backward=np.float64(12.0))
+    layout = as_arrays(LAYOUT._replace(sharding=ZERO1))
+    shared = exposed_data(layout, leaves, busy, HIDDEN)
+    assert float(shared) == pytest.approx(float(exposed_data(layout, leaves, less, HIDDEN)))
+    assert exposure(ZERO1, HIDDEN, busy) == exposure(ZERO1, HIDDEN)  # all inside the domain
+
+
+def test_time_on_the_card_is_what_leaves_the_domain_over_its_bandwidth():
+    sent = TRAFFIC._replace(
+        sent_scaleout=np.full(6, 5e9),
+        forward_bytes=np.array([7.0, 1.0, 2.0, 0.0, 0.0]) * 5e9,
+        backward_bytes=np.array([7.0, 2.0, 4.0, 0.0, 0.0]) * 5e9,
+    )
+    held = card_times(as_arrays(EXPERTS), sent)
+    calls = np.asarray(tensor_calls(as_arrays(EXPERTS)))
+    context, experts = np.array([1.0, 1.0, 0.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0, 0.0, 0.0])
+    np.testing.assert_allclose(held.forward, 0.1 * (calls + context + 3.0 * experts))
+    np.testing.assert_allclose(held.backward, 0.1 * (calls + 2.0 * context + 6.0 * experts))
 
 
 @settings(max_examples=60, deadline=None)
