@@ -17,7 +17,7 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 from jaxtyping import install_import_hook
 
 with install_import_hook({modules!r}, "beartype.beartype"):
-    from perfmodel_kernels.schedule import expected_maximum
+    from perfmodel_kernels.placement import stage_counts
     from perfmodel_kernels.site import evaluate
 
 from tests.kernels.examples import EXPERTS, LAYOUT, SITE, as_arrays
@@ -48,7 +48,7 @@ def traced(body: str, modules: tuple[str, ...]) -> subprocess.CompletedProcess:
 SOUND = tuple(
     f"perfmodel_kernels.{name}"
     for name in (
-        "building", "exposure", "layout", "memory", "operators", "parameters", "placement", "power",
+        "building", "exposure", "extremes", "layout", "memory", "operators", "parameters", "placement", "power",
         "schedule", "site", "step", "topology", "traffic", "transformer", "volume",
     )
 )  # fmt: skip
@@ -65,7 +65,7 @@ def test_roofline_and_collectives_keep_them_too():
 
 
 def test_a_wrong_shape_would_be_seen():
-    found = traced("expected_maximum(jax.numpy.ones(3))", SOUND)
+    found = traced("stage_counts(jax.numpy.ones(3))", SOUND)
     assert found.returncode != 0
     assert "TypeCheckError" in found.stderr
 

@@ -9,7 +9,7 @@ from perfmodel.config.library import Library
 from perfmodel.lowering.site import lower_site
 from perfmodel_kernels.layout import ATTENTION, DDP, FULL, NONE, PARTS, ZERO1, ZERO2, ZERO3
 from perfmodel_kernels.step import FEASIBLE, OUT_OF_MEMORY, StepMetrics, TimeSplit
-from tests.kernels.examples import EXPERTS, GPT_22B, LAYOUT, SINGLE, SITE, STACK
+from tests.kernels.examples import EXPERTS, GPT_22B, LAYOUT, LIBRARY, SINGLE, SITE, STACK
 
 SHIPPED = Library()
 
@@ -178,7 +178,9 @@ def test_full_overlap_of_long_computation_leaves_pipeline_and_last_bucket(evalua
 def test_infinite_bandwidth_leaves_latencies(evaluation):
     network = SITE.step.network
     free = network._replace(bandwidth=network.bandwidth * 1e9, latency=network.latency * 0.0)
-    split = seconds(evaluation(with_step(network=free), LAYOUT).step)
+    free = free._replace(bulk_latency=network.bulk_latency * 0.0, pair=network.pair * 1e9)
+    ready = LIBRARY._replace(launch=0.0)
+    split = seconds(evaluation(with_step(network=free, library=ready), LAYOUT).step)
     assert split.tensor + split.context + split.pipeline + split.data < 1e-6 * sum(split)
 
 

@@ -32,7 +32,7 @@ volume_of = compiled(step_volume)
 
 def volume(model, layout) -> Volume:
     found = volume_of(place(as_arrays(model), as_arrays(layout), 2048.0), TRAFFIC)
-    return Volume(*(float(part) for part in found))
+    return Volume(*(np.asarray(part) for part in found))
 
 
 STATES = {
