@@ -217,7 +217,7 @@ def data_exposure(layout: Layout, traffic: StepTraffic, window: Window, overlap:
     other groups hold the network card, a collective that leaves the scale-up domain waits, so the
     window :math:`w` is what they leave of the pass:
 
-    .. math:: t = \max(t_c - \omega w,\; t_c\, \beta) + \sigma \min(\omega w, t_c)
+    .. math:: t = t_c - (1 - \sigma) \min(\omega w, (1 - \beta) t_c)
 
     Parameters
     ----------
@@ -247,8 +247,8 @@ def data_exposure(layout: Layout, traffic: StepTraffic, window: Window, overlap:
 
     def exposed(time: Real, behind: Real, card: Real) -> Real:
         free = jnp.maximum(behind - jnp.where(outside, card, 0.0), 0.0)
-        covered = jnp.minimum(overlap.data * free, time)
-        return jnp.maximum(time - covered, time * last) + overlap.slowdown * covered
+        covered = jnp.minimum(overlap.data * free, time * (1.0 - last))
+        return time - (1.0 - overlap.slowdown) * covered
 
     back = jnp.where(ddp, reduced, scattered) + jnp.where(zero3, gather, 0.0)
     back_times = jnp.where(zero2, count, 1.0)

@@ -48,8 +48,8 @@ def traced(body: str, modules: tuple[str, ...]) -> subprocess.CompletedProcess:
 SOUND = tuple(
     f"perfmodel_kernels.{name}"
     for name in (
-        "building", "exposure", "extremes", "layout", "memory", "operators", "parameters", "placement", "power",
-        "schedule", "site", "step", "topology", "traffic", "transformer", "volume",
+        "building", "exposure", "extremes", "layout", "memory", "operators", "parameters",
+        "placement", "power", "schedule", "site", "step", "topology", "traffic", "transformer", "volume",
     )
 )  # fmt: skip
 

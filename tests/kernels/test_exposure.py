@@ -186,7 +186,7 @@ def test_behind_endless_computation_one_bucket_stays_exposed():
 def test_hiding_costs_the_slowdown():
     endless = WINDOW._replace(forward=np.float64(1e9), backward=np.float64(1e9))
     taxed = HIDDEN._replace(slowdown=np.float64(0.1))
-    assert exposure(ZERO1, taxed, endless) == pytest.approx((0.05 + 0.1) * 66.0)
+    assert exposure(ZERO1, taxed, endless) == pytest.approx((0.05 + 0.1 * 0.95) * 66.0)
 
 
 def test_other_groups_on_the_card_leave_less_to_hide_behind():
