@@ -126,7 +126,7 @@ def axis_ways(extent: CallLevels, network: Network) -> CallLevels:
         2, 1, or 0 where the group has one rank along the level.
     """
     turns = extent / jnp.maximum(network.wrap[None, :], 1.0)
-    closed = jnp.abs(turns - jnp.round(turns)) < EDGE
+    closed = jnp.abs(turns - jnp.maximum(jnp.round(turns), 1.0)) < EDGE
     ways = jnp.where(closed, 2.0, jnp.ones_like(extent))
     return jnp.where(extent > 1.0 + EDGE, ways, 0.0)
 

@@ -113,7 +113,7 @@ NETWORK = Network(
     reduction=np.array([0.7, 0.8, 0.8, 0.0, 0.0]),
     scaleup=np.array([1.0, 0.0, 0.0, 0.0, 0.0]),
     wrap=np.zeros(5),
-    pair=400e9,
+    pair=500e9,
 )
 """Eight chips on one switch, four such on a leaf, then a pod and the site."""
 
