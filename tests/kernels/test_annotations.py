@@ -49,7 +49,8 @@ SOUND = tuple(
     f"perfmodel_kernels.{name}"
     for name in (
         "building", "exposure", "extremes", "layout", "memory", "operators", "parameters",
-        "placement", "power", "schedule", "site", "step", "topology", "traffic", "transformer", "volume",
+        "placement", "power", "schedule", "site", "step", "topology", "traffic", "transformer",
+        "volume",
     )
 )  # fmt: skip
 

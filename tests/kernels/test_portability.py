@@ -122,8 +122,6 @@ KERNELS: dict[Callable, tuple] = {
     topology.ranks_below: (np.ones((6, 5)),),
     topology.axis_ways: (np.ones((6, 5)), NETWORK),
     topology.lay: (GROUPS, NETWORK),
-    topology.congested_share: (REACH, topology.NEIGHBOUR, NETWORK),
-    collectives.level_units: (REACH, topology.NEIGHBOUR, NETWORK),
     collectives.single_units: (UNITS_BY_LEVEL, REACH, NETWORK),
     collectives.costs_of: ([METHOD_OF], NETWORK),
     collectives.faster: (np.ones(6), np.ones(6)),
@@ -208,8 +206,8 @@ MODULES = (
     message_passing, operators, parameters, placement,
     power, roofline, schedule, site, step, topology, traffic, transformer, volume,
 )  # fmt: skip
-EAGER = {transformer.contract}
-"""Takes a constant table, not an argument to trace."""
+EAGER = {transformer.contract, topology.congested_share, collectives.level_units}
+"""Take a constant table or the row of one, not only arguments to trace."""
 
 
 def lowered(function: Callable, arguments: tuple) -> str:
