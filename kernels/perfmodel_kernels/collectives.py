@@ -127,7 +127,9 @@ def single_units(units: CallLevels, reach: Reach, network: Network) -> CallLevel
     CallLevels
         Times. [s/B]
     """
-    return jnp.maximum(units, (reach.inner / network.pair)[None, :])
+    single = (reach.inner / network.pair)[None, :]
+    slower = single > units * (1.0 + EDGE)  # behind a switch the link to one is that to all
+    return jnp.where(slower, single, units)
 
 
 def costs_of(methods: Sequence[Method], network: Network) -> Costs:
@@ -673,7 +675,8 @@ def send_time(message: Scalar, stride: Scalar, network: Network) -> Real:
     reached = network.domain > stride
     outermost = jnp.arange(network.domain.shape[0]) == network.domain.shape[0] - 1
     aggregate = network.bandwidth * network.share[PERMUTATION]
-    bandwidth = jnp.where(network.scaleup > 0.5, jnp.minimum(aggregate, network.pair), aggregate)
+    single = (network.scaleup > 0.5) & (network.pair < aggregate * (1.0 - EDGE))
+    bandwidth = jnp.where(single, network.pair, aggregate)
     short = network.latency + message / (bandwidth * network.short_fraction)
     times = faster(short, network.latency + network.bulk_latency + message / bandwidth)
     return jnp.min(jnp.where(reached | outermost, times, jnp.inf))

@@ -162,14 +162,15 @@ def lay(groups: Groups, network: Network) -> Reach:
     links = jnp.where(scaleup, lines, 0.0).sum(1) * network.pair
     halfway = jnp.floor(0.5 * extent + EDGE)  # the farthest chip of a closed axis
     hops = jnp.where(axis & (ways > 1.5), halfway, extent - 1.0)
-    at_inner = (inner[None, :] > 0.5) & (links > 0.0)[:, None]
     aggregate = network.bandwidth[None, :] + jnp.zeros_like(raw)
+    fewer = links[:, None] < aggregate * (1.0 - EDGE)  # all links of a chip are the aggregate
+    at_inner = (inner[None, :] > 0.5) & (links > 0.0)[:, None]
     halves = jnp.floor(0.25 * extent * extent + EDGE) / extent  # of a line, one sends to the other
     crossing = halves / (jnp.maximum(ways, 1.0) * network.pair)
     return Reach(
         within=within,
         below=ranks_below(within),
-        bandwidth=jnp.where(at_inner, jnp.minimum(aggregate, links[:, None]), aggregate),
+        bandwidth=jnp.where(at_inner & fewer, links[:, None], aggregate),
         inner_hops=jnp.where(scaleup, hops, 0.0).sum(1),
         inner=inner,
         middle=jnp.where(axis & (ways > 0.5), crossing, 0.0).max(1),

@@ -139,7 +139,7 @@ FIGURES = {
     ".chip.peak_low": (-1, None, None),
     ".chip.tile_overhead": (1, None, 1),
     ".chip.flop_energy_low": (1, None, 1),
-    ".chip.attention_forward": (-1, None, None),
+    ".chip.fraction_low": (-1, None, None),
     ".power.cap": (-1, 1, None),
     ".power.idle": (1, None, 1),
     ".bandwidth": (-1, None, -1),

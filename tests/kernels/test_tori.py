@@ -43,7 +43,7 @@ def predicted(program, row: int, payload: float, members: Groups, levels: Networ
 
 
 def gathered(torus: Torus, payload: float) -> float:
-    members = group(np.prod(torus.extent))
+    members = group(float(np.prod(torus.extent)))
     return predicted(gathers, RING, payload, members, network(torus))
 
 
