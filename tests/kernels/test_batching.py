@@ -10,6 +10,7 @@ import pytest
 from jax import lax
 from jax.extend.core import jaxprs_in_params
 
+from perfmodel.engine import batching
 from perfmodel.engine.batching import _CALLS, _RULES, batch_last
 from perfmodel_kernels.layout import FULL, NONE, ZERO1, ZERO3, Layout
 from perfmodel_kernels.site import evaluate
@@ -284,6 +285,17 @@ def layouts(size: int) -> Layout:
         sharding=one_of(ZERO1, ZERO3),
         recompute=one_of(NONE, 1.0, 2.0, FULL),
     )
+
+
+@pytest.mark.parametrize("model", [SITE.step.model, EXPERTS], ids=["dense", "experts"])
+def test_no_operation_of_an_evaluation_goes_through_vmap(monkeypatch, model):
+    def slow(equation, values, size):
+        raise AssertionError(f"{equation.primitive.name} has no rule")
+
+    monkeypatch.setattr(batching, "_by_vmap", slow)
+    site = as_arrays(SITE._replace(step=SITE.step._replace(model=model)))
+    outputs = jax.eval_shape(batch_last(evaluate, 64), site, layouts(64))
+    assert all(leaf.shape == (64,) for leaf in jax.tree.leaves(outputs))
 
 
 @pytest.mark.parametrize("model", ["dense", "experts"])

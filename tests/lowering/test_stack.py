@@ -1,7 +1,11 @@
 """Stack config to kernel gaps, overlaps and reserves."""
 
+import numpy as np
+import pytest
+
 from perfmodel.lowering.precision import format_on
-from perfmodel.lowering.stack import lower_stack
+from perfmodel.lowering.stack import ALGORITHMS, lower_library, lower_stack
+from perfmodel_kernels.collectives import IN_NETWORK, RAIL, RECURSIVE, RING, TREE
 
 
 def test_a_stack_passes_through_and_takes_widths_from_the_format(routed):
@@ -36,3 +40,28 @@ def test_overlaps_keep_their_names(library, dense):
         for kind in ("tensor", "context", "expert", "pipeline", "data"):
             assert getattr(found, kind) == getattr(stack.overlap, kind), name
         assert found.slowdown == stack.overlap.compute_slowdown, name
+
+
+def test_a_library_has_the_algorithms_it_names_and_its_figures(library):
+    for name in library.names("stacks"):
+        config = library.load("stacks", name).collectives
+        found = lower_library(config)
+        named = [ALGORITHMS[algorithm] for algorithm in config.algorithms]
+        assert np.all(found.allowed[named] == 1.0), name
+        assert found.allowed.shape == (len(ALGORITHMS),), name
+        assert found.launch == config.launch, name
+        assert (found.pipelining, found.tree_share) == (config.pipelining, config.tree_share), name
+
+
+@pytest.mark.parametrize(
+    ("algorithms", "rows"),
+    [
+        (("tree",), [RING, TREE]),  # trees and switches gather by rings
+        (("in-network",), [RING, IN_NETWORK]),
+        (("recursive", "tree"), [RECURSIVE, TREE]),
+        (("rail",), [RAIL]),
+    ],
+)
+def test_every_library_can_gather(routed, algorithms, rows):
+    collectives = routed.stack.collectives.model_copy(update={"algorithms": algorithms})
+    np.testing.assert_array_equal(np.flatnonzero(lower_library(collectives).allowed), sorted(rows))
