@@ -3,17 +3,8 @@
 import jax.numpy as jnp
 
 from perfmodel_kernels._typing import AlgorithmCalls, CallLevels, Calls, Levels, Real, Scalar
-from perfmodel_kernels.collectives import (
-    Cost,
-    Costs,
-    Library,
-    Method,
-    costs_of,
-    level_units,
-    single_units,
-    times_of,
-    used_levels,
-)
+from perfmodel_kernels.collectives import Cost, Costs, Library, costs_of, times_of
+from perfmodel_kernels.level_methods import Method, level_units, single_units, used_levels
 from perfmodel_kernels.topology import EDGE, UNIFORM, Groups, Network, Reach, lay
 
 PAIRWISE, BRUCK, DIRECT, FORWARDED = range(4)

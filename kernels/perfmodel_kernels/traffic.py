@@ -6,17 +6,10 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from perfmodel_kernels._typing import AlgorithmCalls, Calls, Levels, Real, Scalar
-from perfmodel_kernels.collectives import (
-    Cost,
-    Costs,
-    Library,
-    collectives_of,
-    gather_sent_shares,
-    send_time,
-    times_of,
-)
+from perfmodel_kernels.collectives import Cost, Costs, Library, collectives_of, send_time, times_of
 from perfmodel_kernels.exchange import exchange_costs, expert_exchange_traffic
 from perfmodel_kernels.layout import Layout
+from perfmodel_kernels.level_methods import gather_sent_shares
 from perfmodel_kernels.topology import Groups, Network, Reach, lay
 
 TENSOR, CONTEXT, GRADIENT, WEIGHT, EXPERT_GRADIENT, EXPERT_WEIGHT = range(6)

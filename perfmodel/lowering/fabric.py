@@ -15,7 +15,7 @@ LEVELS = 5
 UNLIMITED = 1e9
 """Chips of a level without end, beyond any site. [chips]"""
 
-REACH = 0.05
+_ROUTED_SPREAD = 0.05
 """Spread of flows under adaptive routing or packet spraying; estimate: the slowest of 1,024 then
 keeps 0.86 of the fluid rate, packet simulations of a permutation of 1,024 hosts give 0.82-0.88."""
 
@@ -77,7 +77,7 @@ def collisions(level: Level, position: int, spread: float | None) -> Collisions:
         Shares and spreads.
     """
     if level.load_balancing in ("adaptive", "spray") or position == 0:
-        sigma = REACH if spread is None else spread
+        sigma = _ROUTED_SPREAD if spread is None else spread
         return Collisions((1.0, 1.0, 1.0), (sigma, sigma, 0.0))
     sub_flows = 1.0 if level.load_balancing == "static" else float(level.sub_flows)
     ring, partner = (_hashed(flows, sub_flows) for flows in (_SHIFT, _RANDOM))

@@ -10,8 +10,8 @@ from perfmodel.lowering.chip import lower_power
 from perfmodel_kernels.linpack import Linpack
 
 EXPOSED = 0.6
-"""Panels and row exchanges of HPL that stay exposed; fit to eleven systems of the TOP500, 2023 to
-2025, of four chip generations."""
+"""Panels and row exchanges of HPL that stay exposed; estimate: one value chosen with eleven
+systems of the TOP500 in sight, 2023 to 2025, of four chip generations; no command fits it."""
 
 MACHINES = {
     "gh200-96": "jupiter",

@@ -16,6 +16,7 @@ from perfmodel_kernels import (
     exposure,
     extremes,
     layout,
+    level_methods,
     linpack,
     memory,
     message_methods,
@@ -59,7 +60,7 @@ UNITS = roofline.MatrixUnits(np.ones((17, 3)), np.ones((17, 3)), 128.0, 128.0, 1
 GROUPS = topology.Groups(np.ones(6), np.ones(6))
 REACH = jax.eval_shape(topology.lay, GROUPS, NETWORK)
 UNITS_BY_LEVEL = np.ones((6, 5))
-METHOD_OF = collectives.Method(np.ones((6, 5)), np.ones((6, 5)), 0.5)
+METHOD_OF = level_methods.Method(np.ones((6, 5)), np.ones((6, 5)), 0.5)
 COSTS = jax.eval_shape(collectives.costs_of, [METHOD_OF], NETWORK)
 GROUP = topology.Groups(np.ones(1), np.ones(1))
 WORK = power.Work(*(np.ones(3) for _ in power.Work._fields))
@@ -122,18 +123,18 @@ KERNELS: dict[Callable, tuple] = {
     topology.ranks_below: (np.ones((6, 5)),),
     topology.axis_ways: (np.ones((6, 5)), NETWORK),
     topology.lay: (GROUPS, NETWORK),
-    collectives.single_units: (UNITS_BY_LEVEL, REACH, NETWORK),
+    level_methods.single_units: (UNITS_BY_LEVEL, REACH, NETWORK),
     collectives.costs_of: ([METHOD_OF], NETWORK),
     collectives.faster: (np.ones(6), np.ones(6)),
-    collectives.used_levels: (REACH,),
-    collectives.ring_hops: (REACH,),
-    collectives.doubling_steps: (REACH,),
-    collectives.rail_steps: (REACH,),
-    collectives.ring_gather: (REACH, UNITS_BY_LEVEL),
-    collectives.recursive_gather: (REACH, UNITS_BY_LEVEL),
-    collectives.rail_gather: (REACH, UNITS_BY_LEVEL, 0.9),
-    collectives.tree_reduce: (REACH, UNITS_BY_LEVEL, 0.9),
-    collectives.in_network_reduce: (REACH, UNITS_BY_LEVEL, NETWORK, 0.9),
+    level_methods.used_levels: (REACH,),
+    level_methods.ring_hops: (REACH,),
+    level_methods.doubling_steps: (REACH,),
+    level_methods.rail_steps: (REACH,),
+    level_methods.ring_gather: (REACH, UNITS_BY_LEVEL),
+    level_methods.recursive_gather: (REACH, UNITS_BY_LEVEL),
+    level_methods.rail_gather: (REACH, UNITS_BY_LEVEL, 0.9),
+    level_methods.tree_reduce: (REACH, UNITS_BY_LEVEL, 0.9),
+    level_methods.in_network_reduce: (REACH, UNITS_BY_LEVEL, NETWORK, 0.9),
     collectives.collectives_of: (REACH, NETWORK, LIBRARY),
     collectives.collective_costs: (GROUPS, NETWORK, LIBRARY),
     collectives.times_of: (np.ones(6), COSTS),
@@ -141,7 +142,7 @@ KERNELS: dict[Callable, tuple] = {
     collectives.all_reduce_times: (np.ones(6), GROUPS, NETWORK, LIBRARY),
     collectives.gather_time: (np.ones(6), GROUPS, NETWORK, LIBRARY),
     collectives.all_reduce_time: (np.ones(6), GROUPS, NETWORK, LIBRARY),
-    collectives.gather_sent_shares: (REACH,),
+    level_methods.gather_sent_shares: (REACH,),
     collectives.gather_sent: (np.ones(6), GROUPS, NETWORK),
     exchange.uniform_loads: (REACH, NETWORK),
     exchange.pairwise_exchange: (REACH, UNITS_BY_LEVEL),
@@ -202,11 +203,11 @@ KERNELS: dict[Callable, tuple] = {
 """Every public function of the kernels, on an example."""
 
 MODULES = (
-    building, collectives, exchange, exposure, extremes, layout, linpack, memory, message_methods,
-    message_passing, operators, parameters, placement,
+    building, collectives, exchange, exposure, extremes, layout, level_methods,
+    linpack, memory, message_methods, message_passing, operators, parameters, placement,
     power, roofline, schedule, site, step, topology, traffic, transformer, volume,
 )  # fmt: skip
-EAGER = {transformer.contract, topology.congested_share, collectives.level_units}
+EAGER = {transformer.contract, topology.congested_share, level_methods.level_units}
 """Take a constant table or the row of one, not only arguments to trace."""
 
 

@@ -26,7 +26,7 @@ def draw(rows: Rows, caption: str) -> "Figure":
     axes = distinct(rows["axis"])
     with house_style():
         title = f"What the network is worth: {rows['workload'][0]}"
-        figure = sheet(3.6 * len(axes) + 1.0, 4.2, title, caption)
+        figure = sheet(4.2 * len(axes) + 1.0, 4.2, title, caption)
         panels = figure.subplots(1, len(axes), squeeze=False, sharey=True)[0]
         for panel, name in zip(panels, axes, strict=True):
             _panel(panel, select(rows, axis=name))
