@@ -20,7 +20,7 @@ def network(
     site: str | None = None,
     partition: int = 0,
     stack: str | None = None,
-    output: Annotated[Path | None, Parameter(name=("--output", "--out"))] = None,
+    out: Path | None = None,
     format: Literal["table", "json", "csv"] = "table",
     device: Literal["auto", "cpu", "gpu", "tpu"] = "auto",
     configs: Annotated[list[Path] | None, Parameter(negative=())] = None,
@@ -56,7 +56,7 @@ def network(
         Which partition of that site, counted from 0.
     stack
         Software in place of the partition's.
-    output
+    out
         Folder for network.parquet, the other tables and the figures.
     format
         A table for people, JSON with a stable schema, or CSV.
@@ -75,4 +75,4 @@ def network(
         overrides,
     )  # fmt: skip
     question = ask(asked, Library(configs or ()))
-    return deliver(question, Delivery(output, format, device, started))
+    return deliver(question, Delivery(out, format, device, started))

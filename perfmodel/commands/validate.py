@@ -15,7 +15,7 @@ def validate(
     power: Files = None,
     by: str = "",
     gate: Path | None = None,
-    output: Path | None = None,
+    out: Path | None = None,
     format: Literal["table", "json"] = "table",
     device: Literal["auto", "cpu", "gpu", "tpu"] = "auto",
     configs: Annotated[list[Path] | None, Parameter(negative=())] = None,
@@ -32,7 +32,7 @@ def validate(
         What to group the errors by; each set has groupings of its own.
     gate
         File of bounds on the errors; exit status 1 when one is passed.
-    output
+    out
         Folder for the answer as JSON and the figures of predicted against measured.
     format
         A table for people, or JSON with a stable schema.
@@ -45,5 +45,5 @@ def validate(
     from perfmodel.commands.validation import Wanted, deliver
     from perfmodel.config.library import Library
 
-    wanted = Wanted(format, by, gate, output, device, started)
+    wanted = Wanted(format, by, gate, out, device, started)
     return deliver({"power": power}, Library(configs or ()), wanted)

@@ -26,7 +26,7 @@ class Wanted(NamedTuple):
     """Grouping of the tables; empty for families."""
     gate: Path | None
     """File of bounds."""
-    output: Path | None
+    out: Path | None
     """Folder for the answer and the figures."""
     device: Device
     """Where the kernels run."""
@@ -52,19 +52,19 @@ def deliver(asked: Mapping[str, Sequence[Path] | None], library: Library, wanted
         Exit status: 1 when the gate fails.
     """
     gate = read_gate(wanted.gate, SETS) if wanted.gate else {}
-    if wanted.output:
-        check_folder(wanted.output)
+    if wanted.out:
+        check_folder(wanted.out)
     sys.stderr.write(device_line(open_devices(wanted.device), wanted.device))
     judged = judge(asked, library)
     check_grouping(judged, wanted.by)
     failures = check(judged, gate)
     found = answer(judged, wanted.by) | {"gate": [_failure(one) for one in failures]}
-    files = _store(wanted.output, found) if wanted.output else []
+    files = _store(wanted.out, found) if wanted.out else []
     found |= {"files": files, "wall_s": time.perf_counter() - wanted.started}
     if wanted.format == "json":
         sys.stdout.write(json_text(found) + "\n")
     else:
-        _print(found, gate, wanted.output)
+        _print(found, gate, wanted.out)
     sys.stderr.writelines(f"gate: {failure}\n" for failure in failures)
     return 1 if failures else 0
 
@@ -77,14 +77,14 @@ def _rows_of(found: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     return [row for row in found["per_row"] if row["set"] == name]
 
 
-def _print(found: Mapping[str, Any], gate: Gate, output: Path | None) -> None:
+def _print(found: Mapping[str, Any], gate: Gate, out: Path | None) -> None:
     for name, part in found["sets"].items():
         bounds = {
             group: bound_text(one.model_dump(exclude_none=True))
             for group, one in gate.get(name, {}).items()
         }
         show(*terminal_parts(part, _rows_of(found, name), bounds), "")
-    files = f"Answer and figures: {output}/ ({len(found['files'])} files). " if output else ""
+    files = f"Answer and figures: {out}/ ({len(found['files'])} files). " if out else ""
     show(f"{files}{found['predicted']:,} of {found['rows']:,} rows in {found['wall_s']:.1f} s")
 
 

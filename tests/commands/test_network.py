@@ -20,7 +20,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, Path]:
 
     folder, text = tmp_path_factory.mktemp("network"), io.StringIO()
     with contextlib.redirect_stdout(text):
-        words = [*ASKED, *NUMBERS, "--format", "json", "--output", str(folder)]
+        words = [*ASKED, *NUMBERS, "--format", "json", "--out", str(folder)]
         assert cli.run(words) == 0
     return json.loads(text.getvalue()), folder
 
@@ -93,7 +93,7 @@ def test_every_fault_is_a_line_and_nothing_is_written(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ):
     words = ["network", "ndr-rail-3teir", "--collective", "all-reduce"]
-    words += ["--ranks", "0", "--size", "1000", "--output", str(tmp_path / "out")]
+    words += ["--ranks", "0", "--size", "1000", "--out", str(tmp_path / "out")]
     assert cli.run(words) == 2
     out, err = capsys.readouterr()
     assert out == ""

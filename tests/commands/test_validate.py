@@ -81,7 +81,7 @@ def test_a_wrong_gate_or_grouping_is_a_fault(tmp_path: Path):
 
 
 def test_the_answer_and_a_figure_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    assert validate(output=tmp_path / "out") == 0
+    assert validate(out=tmp_path / "out") == 0
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {"validate.json", "predicted_measured_toy.png", "predicted_measured_toy.svg"}
     stored = json.loads((tmp_path / "out" / "validate.json").read_text("utf-8"))
