@@ -280,12 +280,36 @@ def exchange_costs(sent: Levels, reach: Reach, network: Network, library: Librar
     beyond = jnp.stack([sent[level:].sum() for level in range(sent.shape[0])])
     outside = jnp.where(network.scaleup > 0.5, 0.0, beyond * units)
     loads = jnp.where(reach.inner > 0.5, sent * inside, outside)
-    method = direct_exchange(reach, loads[None, :])
-    several = reach.within[:1, -1:] > 1.0 + EDGE
+    return _direct_costs(loads[None, :], reach, network, library)
+
+
+def _direct_costs(loads: CallLevels, reach: Reach, network: Network, library: Library) -> Costs:
+    """Latency and pace of messages that all travel at once; one rank takes no time."""
+    several = reach.within[:, -1] > 1.0 + EDGE
     return Costs(*(
-        Cost(jnp.where(several, cost.latency + library.launch, 0.0), cost.pace)
-        for cost in costs_of((method,), network)
+        Cost(jnp.where(several[None, :], cost.latency + library.launch, 0.0), cost.pace)
+        for cost in costs_of((direct_exchange(reach, loads),), network)
     ))  # fmt: skip
+
+
+def uniform_exchange_costs(reach: Reach, network: Network, library: Library) -> Costs:
+    """Latency and pace of an all-to-all whose messages travel at once.
+
+    Parameters
+    ----------
+    reach
+        How the groups lie.
+    network
+        The levels that join them.
+    library
+        The software.
+
+    Returns
+    -------
+    Costs
+        One algorithm; the payload is the send buffer of one rank, and one rank takes no time.
+    """
+    return _direct_costs(uniform_loads(reach, network), reach, network, library)
 
 
 def exchange_time(sent: Levels, group: Groups, network: Network, library: Library) -> Real:

@@ -7,12 +7,14 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from perfmodel_kernels._typing import Blocks, Real, Scalar
-from perfmodel_kernels.layout import ATTENTION, FULL, PARTS, ZERO1, ZERO2, ZERO3, Layout
+from perfmodel_kernels.layout import ATTENTION, FULL, HEADS, PARTS, ZERO1, ZERO2, ZERO3, Layout
 from perfmodel_kernels.operators import BlockTimes
 from perfmodel_kernels.placement import Placement
 from perfmodel_kernels.traffic import (
     CONTEXT,
+    COPIES,
     EXPERT_GRADIENT,
+    EXPERT_TENSOR,
     EXPERT_WEIGHT,
     GRADIENT,
     TENSOR,
@@ -20,6 +22,19 @@ from perfmodel_kernels.traffic import (
     StepTraffic,
 )
 from perfmodel_kernels.transformer import HAS_EXPERTS, IS_LAYER, Model
+
+def context_rounds(layout: Layout) -> Real:
+    """Exchanges of the context ranks in a backward pass, per one in the forward pass.
+
+    Gradients of keys and values travel beside these once more; heads are traded as before.
+
+    Returns
+    -------
+    Real
+        2 in a ring, 1 where heads are traded.
+    """
+    return jnp.where(layout.context > HEADS - 0.5, 1.0, 2.0)
+
 
 TENSOR_CALLS = np.array([4, 2, 0, 1, 1])
 """Gathers and scatters of the hidden state per block in a forward pass, shared experts apart."""
@@ -44,7 +59,7 @@ class PassTimes(NamedTuple):
     """Time of one micro-batch by kind and block, exposed communication included."""
 
     forward: Float[Array, "kind block"]
-    """Matrix, attention, memory-bound, recompute, tensor, context, expert. [s]"""
+    """Matrix, attention, memory-bound, recompute, tensor, context, expert, host. [s]"""
     backward: Float[Array, "kind block"]
     """The same kinds. [s]"""
 
@@ -84,15 +99,20 @@ class _Pass(NamedTuple):
     tensor: Blocks
     context: Blocks
     expert: Blocks
+    host: Blocks
+    """Time in which the host issues the kernels."""
 
     def exposed(self, overlap: Overlap) -> "_Pass":
-        """The same with communication behind computation, as far as it can hide."""
+        """The same with communication behind computation, as far as it can hide, and the host
+        behind the device."""
         compute, slowdown = self.matrix + self.attention, overlap.slowdown
-        return self._replace(
+        shown = self._replace(
             tensor=_hide(self.tensor, overlap.tensor, self.matrix, slowdown),
             context=_hide(self.context, overlap.context, self.attention, slowdown),
             expert=_hide(self.expert, overlap.expert, compute, slowdown),
+            host=jnp.zeros_like(self.host),
         )
+        return shown._replace(host=jnp.maximum(self.host - jnp.stack(shown).sum(0), 0.0))
 
 
 def pass_times(
@@ -123,25 +143,31 @@ def pass_times(
         traffic.gathers[TENSOR],
         0.5 * traffic.reduces[TENSOR],
     )
+    layout = placement.layout
     tensor = tensor_calls(placement.model) * half
-    context = jnp.where(IS_LAYER, traffic.gathers[CONTEXT], 0.0)
+    trades = layout.context > HEADS - 0.5
+    context = jnp.where(IS_LAYER, jnp.where(trades, traffic.heads, traffic.gathers[CONTEXT]), 0.0)
+    overlap = overlap._replace(context=jnp.where(trades, 0.0, overlap.context))
+    split = 2.0 * traffic.gathers[EXPERT_TENSOR]  # in before the experts, out behind them
     ahead = _Pass(
         times.matrix_forward,
         times.attention_forward,
         times.elementwise_forward,
         tensor,
         context,
-        jnp.where(HAS_EXPERTS, traffic.dispatch + traffic.combine, 0.0),
+        jnp.where(HAS_EXPERTS, traffic.dispatch + traffic.combine + split, 0.0),
+        times.issue_forward,
     ).exposed(overlap)
     behind = _Pass(
         times.matrix_backward,
         times.attention_backward,
         times.elementwise_backward,
         tensor,
-        2.0 * context,
-        jnp.where(HAS_EXPERTS, 2.0 * traffic.combine, 0.0),  # gradients: 16 bits both ways
+        context_rounds(layout) * context,
+        jnp.where(HAS_EXPERTS, 2.0 * traffic.combine + split, 0.0),  # gradients: 16 bits both ways
+        times.issue_backward,
     ).exposed(overlap)
-    again = _recomputed(placement.layout.recompute, ahead, fused)
+    again = layout.recomputed * _recomputed(layout.recompute, ahead, fused)
     return PassTimes(
         forward=jnp.stack([*ahead[:3], jnp.zeros_like(again), *ahead[3:]]),
         backward=jnp.stack([*behind[:3], again, *behind[3:]]),
@@ -166,13 +192,15 @@ class CardTimes(NamedTuple):
     """Backward pass. [s]"""
 
 
-def card_times(model: Model, traffic: StepTraffic) -> CardTimes:
+def card_times(model: Model, layout: Layout, traffic: StepTraffic) -> CardTimes:
     r"""Time in which tensor, context and expert groups hold the network card.
 
     Parameters
     ----------
     model
         Architecture.
+    layout
+        Kind of context parallelism.
     traffic
         Bytes of the collectives that leave the scale-up domain.
 
@@ -183,11 +211,13 @@ def card_times(model: Model, traffic: StepTraffic) -> CardTimes:
     """
     tensor = tensor_calls(model) * traffic.sent_scaleout[TENSOR]
     context = jnp.where(IS_LAYER, traffic.sent_scaleout[CONTEXT], 0.0)
-    ahead = jnp.where(traffic.outside > 0.5, traffic.forward_bytes, 0.0).sum()
-    behind = jnp.where(traffic.outside > 0.5, traffic.backward_bytes, 0.0).sum()
+    split = 2.0 * traffic.sent_scaleout[EXPERT_TENSOR]
+    ahead = split + jnp.where(traffic.outside > 0.5, traffic.forward_bytes, 0.0).sum()
+    behind = split + jnp.where(traffic.outside > 0.5, traffic.backward_bytes, 0.0).sum()
+    after = context_rounds(layout) * context
     return CardTimes(
         forward=(tensor + context + jnp.where(HAS_EXPERTS, ahead, 0.0)) / traffic.card,
-        backward=(tensor + 2.0 * context + jnp.where(HAS_EXPERTS, behind, 0.0)) / traffic.card,
+        backward=(tensor + after + jnp.where(HAS_EXPERTS, behind, 0.0)) / traffic.card,
     )
 
 
@@ -243,7 +273,8 @@ def data_exposure(layout: Layout, traffic: StepTraffic, window: Window, overlap:
     gather = traffic.gathers[WEIGHT] + traffic.gathers[EXPERT_WEIGHT]
     last = jnp.where(zero3, 1.0 / jnp.maximum(window.layers, 1.0), window.bucket_share)
 
-    outside = traffic.sent_scaleout[GRADIENT] + traffic.sent_scaleout[EXPERT_GRADIENT] > 0.0
+    beyond = traffic.sent_scaleout
+    outside = beyond[GRADIENT] + beyond[EXPERT_GRADIENT] + beyond[COPIES] > 0.0
 
     def exposed(time: Real, behind: Real, card: Real) -> Real:
         free = jnp.maximum(behind - jnp.where(outside, card, 0.0), 0.0)
@@ -252,7 +283,12 @@ def data_exposure(layout: Layout, traffic: StepTraffic, window: Window, overlap:
 
     back = jnp.where(ddp, reduced, scattered) + jnp.where(zero3, gather, 0.0)
     back_times = jnp.where(zero2, count, 1.0)
+    # copies of a shard reduce once per step, behind the last backward pass
+    once = traffic.reduces[COPIES]
     ahead_times = jnp.where(zero3, count, jnp.where(ddp, 0.0, 1.0))
-    return back_times * exposed(back, window.backward, window.card_backward) + (
-        ahead_times * exposed(gather, window.forward, window.card_forward)
+    last_pass = exposed(back + once, window.backward, window.card_backward)
+    return (
+        last_pass
+        + (back_times - 1.0) * exposed(back, window.backward, window.card_backward)
+        + ahead_times * exposed(gather, window.forward, window.card_forward)
     )

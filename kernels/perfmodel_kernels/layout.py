@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+import jax.numpy as jnp
+
 from perfmodel_kernels._typing import Real, Scalar
 
 DDP, ZERO1, ZERO2, ZERO3 = 0.0, 1.0, 2.0, 3.0
@@ -11,9 +13,16 @@ NONE, ATTENTION, PARTS, FULL = 0.0, 1.0, 2.0, 3.0
 """Codes of the recompute mode: nothing, core attention, norms and activation functions with core
 attention, whole layers."""
 
+KEYS, HEADS = 0.0, 1.0
+"""Codes of context parallelism: keys and values travel round a ring; heads for sequence by an
+all-to-all before and after attention."""
+
 
 class Layout(NamedTuple):
-    """One way to spread a job; ranks are ordered tensor, context, data, pipeline."""
+    """One way to spread a job; ranks are ordered tensor, context, data, pipeline.
+
+    Experts lie over the same ranks in another order: expert tensor, expert, replicas of experts.
+    """
 
     tp: Scalar
     """Tensor parallel ranks."""
@@ -25,6 +34,8 @@ class Layout(NamedTuple):
     """Model chunks per stage."""
     ep: Scalar
     """Expert parallel ranks, laid over tensor, context and data ranks."""
+    etp: Scalar
+    """Ranks that split each expert."""
     dp: Scalar
     """Data parallel replicas."""
     micro_batch: Scalar
@@ -33,10 +44,22 @@ class Layout(NamedTuple):
     """Micro-batches per step and replica."""
     sequence_parallel: Scalar
     """1 where tensor ranks split norms and residuals by sequence, else 0."""
+    context: Scalar
+    """Code of context parallelism."""
+    schedule: Scalar
+    """Code of the pipeline schedule."""
     sharding: Scalar
     """Code of the sharding."""
+    replicas: Scalar
+    """Copies of the sharded states (HSDP); 1 shards them over all data and context ranks."""
     recompute: Scalar
     """Code of the recompute mode."""
+    recomputed: Scalar
+    """Share of the layers that it applies to."""
+    offload_states: Scalar
+    """Share of the optimiser states that live in host memory and are updated there."""
+    offload_activations: Scalar
+    """Share of the kept activations that wait in host memory."""
 
 
 def chips_used(layout: Layout) -> Real:
@@ -48,3 +71,21 @@ def chips_used(layout: Layout) -> Real:
         Chips; the rest of a partition are spares.
     """
     return layout.tp * layout.cp * layout.pp * layout.dp
+
+
+def shard_ranks(layout: Layout) -> Real:
+    """Ranks over which states are sharded; all of them reduce together without sharding.
+
+    Parameters
+    ----------
+    layout
+        Degrees, sharding and copies.
+
+    Returns
+    -------
+    Real
+        Context times data ranks, over the copies.
+    """
+    ranks = layout.cp * layout.dp
+    copies = jnp.where(layout.sharding > ZERO1 - 0.5, layout.replicas, 1.0)
+    return jnp.maximum(ranks / copies, 1.0)

@@ -37,15 +37,15 @@ class Reserve(NamedTuple):
 
 
 class MemorySplit(NamedTuple):
-    """Bytes on the fullest chip by use."""
+    """Bytes of one chip by use, on the fullest stage or on each kind of stage."""
 
-    weights: Real
-    gradients: Real
-    optimizer: Real
-    activations: Real
-    logits: Real
-    buffers: Real
-    reserve: Real
+    weights: Real | Stages
+    gradients: Real | Stages
+    optimizer: Real | Stages
+    activations: Real | Stages
+    logits: Real | Stages
+    buffers: Real | Stages
+    reserve: Real | Stages
 
 
 def layer_activation_bytes(
@@ -90,7 +90,7 @@ def layer_activation_bytes(
     scores = jnp.where(scores_kept, 5.0 * model.heads * share.length, 0.0)
     attention = queries + keys + fused * 4.0 * model.heads + (1.0 - fused) * scores
     up = 2.0 * (1.0 + model.gate) + jnp.where(kept, product_input, 0.0)
-    moved = (2.0 + product_input) * model.hidden
+    moved = (2.0 + product_input * share.etp) * model.hidden  # gathered where ranks split experts
     routed = model.top_k * model.imbalance * (moved + up * model.expert_ffn)
     expert = routed + up * model.shared_ffn + 8.0 * model.experts
     common = residual / share.sequence_split + attention / share.tp + low_rank
@@ -138,6 +138,26 @@ def memory_split(
 
     Parameters
     ----------
+    placement, widths, reserve, fused
+        As in :func:`memory_by_stage`.
+
+    Returns
+    -------
+    MemorySplit
+        Bytes by use on the fullest stage. [B]
+    """
+    parts = memory_by_stage(placement, widths, reserve, fused)
+    fullest = one_hot_of_largest(jnp.stack(parts).sum(0), placement.layout.pp)
+    return MemorySplit(*((part * fullest).sum() for part in parts))
+
+
+def memory_by_stage(
+    placement: Placement, widths: Widths, reserve: Reserve, fused: Scalar
+) -> MemorySplit:
+    """Memory of a chip on the first, a middle and the last stage of the pipeline.
+
+    Parameters
+    ----------
     placement
         What each chip holds of the model and of a micro-batch.
     widths
@@ -150,25 +170,47 @@ def memory_split(
     Returns
     -------
     MemorySplit
-        Bytes by use on the fullest stage. [B]
+        Bytes by use and kind of stage. [B]
     """
     model, layout, share, blocks, held = placement
     inputs = widths.product_input
-    kept = layer_activation_bytes(model, share, layout.recompute, fused, inputs)
     working = layer_activation_bytes(model, share, 0.0, fused, inputs)
+    reduced = layer_activation_bytes(model, share, layout.recompute, fused, inputs)
+    kept = kept_bytes(layout, working, reduced)
     flight = layers_in_flight(blocks[0] * kept[0] + blocks[1] * kept[1], layout)
-    again = jnp.where(layout.recompute > PARTS - 0.5, working.max() - kept.max(), 0.0)
-    parts = (
-        widths.weight * sharded(held, ZERO3, layout.sharding),
-        widths.gradient * sharded(held, ZERO2, layout.sharding),
-        widths.optimizer * sharded(held, ZERO1, layout.sharding),
-        flight + jnp.maximum(again, 0.0),
-        share.tokens * model.vocabulary / share.tp * LOGIT_BYTES * blocks[4],
-        buffer_bytes(placement, widths.weight, reserve.bucket),
-        reserve.framework * jnp.ones_like(flight),
+    again = jnp.where(layout.recompute > PARTS - 0.5, working.max() - reduced.max(), 0.0)
+    away = 2.0 * layout.offload_activations * kept.max()  # one layer leaves, one comes back
+    return MemorySplit(
+        weights=widths.weight * sharded(held, ZERO3, layout.sharding),
+        gradients=widths.gradient * sharded(held, ZERO2, layout.sharding),
+        optimizer=widths.optimizer
+        * sharded(held, ZERO1, layout.sharding)
+        * (1.0 - layout.offload_states),
+        activations=flight * (1.0 - layout.offload_activations) + jnp.maximum(again, 0.0),
+        logits=share.tokens * model.vocabulary / share.tp * LOGIT_BYTES * blocks[4],
+        buffers=away + buffer_bytes(placement, widths.weight, reserve.bucket),
+        reserve=reserve.framework * jnp.ones_like(flight),
     )
-    fullest = one_hot_of_largest(jnp.stack(parts).sum(0), layout.pp)
-    return MemorySplit(*((part * fullest).sum() for part in parts))
+
+
+def kept_bytes(
+    layout: Layout, whole: Float[Array, "2"], reduced: Float[Array, "2"]
+) -> Float[Array, "2"]:
+    """Activations that a dense and an expert layer keep when some layers recompute.
+
+    Parameters
+    ----------
+    layout
+        Share of the layers that recompute.
+    whole, reduced
+        Bytes without and with recompute. [B]
+
+    Returns
+    -------
+    Float[Array, "2"]
+        Mean over the layers. [B]
+    """
+    return layout.recomputed * reduced + (1.0 - layout.recomputed) * whole
 
 
 def buffer_bytes(placement: Placement, weight: Scalar, bucket: Scalar) -> Stages:

@@ -20,6 +20,7 @@ from perfmodel_kernels.power import (
 )
 from perfmodel_kernels.roofline import (
     MatrixUnits,
+    Span,
     attention_share,
     gemm_bytes,
     gemm_compute_time,
@@ -66,6 +67,8 @@ class ChipRates(NamedTuple):
     """The same, backward."""
     attention_half_length: Scalar
     """Sequence length that reaches half of it. [token]"""
+    attention_half_width: Scalar
+    """Width of a head that reaches half of what the widest reach."""
     hbm: Scalar
     """Sustained memory bandwidth. [B/s]"""
     flop_energy_16bit: Scalar
@@ -88,7 +91,9 @@ class KernelSet(NamedTuple):
     cast_bytes: Scalar
     """Bytes that casting moves per input element of such a product. [B]"""
     launch: Scalar
-    """Gap that one kernel adds. [s]"""
+    """Gap that one kernel adds on the device. [s]"""
+    dispatch: Scalar
+    """Time in which the host issues one kernel; 0 where a graph replays them. [s]"""
     fused: Scalar
     """1 where attention is one kernel, else 0."""
     passes: Scalar
@@ -104,6 +109,11 @@ class BlockTimes(NamedTuple):
     attention_backward: Blocks
     elementwise_forward: Blocks
     elementwise_backward: Blocks
+    issue_forward: Blocks
+    """Time in which the host issues the kernels. [s]"""
+    issue_backward: Blocks
+    weight_gradient: Blocks
+    """Part of the backward products that no earlier stage waits for. [s]"""
     pace: Pace
     """Clock of each phase class, and what a cap below the lowest clock adds to its duration."""
     carried: Real
@@ -201,9 +211,13 @@ def _memory_bound(model: Model, share: Share, gemm: _Gemm, kernels: KernelSet) -
     return _MemoryBound(traffic, softmax, launches)
 
 
-def _attention_times(share: Share, flop: Real, chip: ChipRates) -> Float[Array, "2"]:
+def _attention_times(
+    model: Model, share: Share, flop: Real, chip: ChipRates
+) -> Float[Array, "2"]:
     """Fused attention of one layer at the clock of the specification, forward and backward."""
-    rate = attention_share(share.length, chip.peak_16bit, chip.attention_half_length)
+    span = Span(share.span, 0.5 * (model.qk_dim + model.v_dim))
+    half = Span(chip.attention_half_length, chip.attention_half_width)
+    rate = chip.peak_16bit * attention_share(span, half)
     return jnp.stack([
         flop / (rate * chip.attention_forward),
         BACKWARD_FLOP * flop / (rate * chip.attention_backward),
@@ -247,7 +261,7 @@ def block_times(
     layers = mean_blocks[0] + mean_blocks[1]
 
     flop = attention_flop(model, share) * kernels.fused
-    attention = _attention_times(share, flop, chip)
+    attention = _attention_times(model, share, flop, chip)
     gemm_memory = gemm.memory / chip.hbm
     arithmetic_bounds = gemm.compute > gemm_memory
     scaled = (jnp.where(arithmetic_bounds, gemm.compute, 0.0) * weight).sum()
@@ -294,6 +308,9 @@ def block_times(
         attention_backward=_by_block(backward * score) + fused[:, 1] + softmax.backward / hbm,
         elementwise_forward=traffic.forward / hbm + launches.forward * kernels.launch,
         elementwise_backward=traffic.backward / hbm + launches.backward * kernels.launch,
+        issue_forward=launches.forward * kernels.dispatch,
+        issue_backward=launches.backward * kernels.dispatch,
+        weight_gradient=_by_block(run[:, 2] * (1.0 - score)),
         pace=pace,
         carried=carried,
         waiting=waiting,

@@ -9,13 +9,13 @@ from perfmodel_kernels._typing import Blocks, Real, Scalar
 from perfmodel_kernels.transformer import (
     GEMM_BLOCKS,
     IS_EXPERT,
-    SPLIT_K,
-    SPLIT_N,
+    IS_OUTPUT,
     Model,
     contract,
     gemm_widths,
     mean_keys,
     repeated_keys,
+    tensor_splits,
 )
 
 
@@ -28,7 +28,7 @@ class ParameterCounts(NamedTuple):
     """Per block, in the routed experts."""
 
 
-def block_parameters(model: Model, tp: Scalar, ep: Scalar) -> ParameterCounts:
+def block_parameters(model: Model, tp: Scalar, ep: Scalar, etp: Scalar) -> ParameterCounts:
     """Counts the parameters that one chip holds, by kind of block.
 
     Parameters
@@ -38,7 +38,9 @@ def block_parameters(model: Model, tp: Scalar, ep: Scalar) -> ParameterCounts:
     tp
         Tensor ranks that split columns and rows.
     ep
-        Ranks that split the experts.
+        Ranks over which the experts are dealt.
+    etp
+        Ranks that split each expert.
 
     Returns
     -------
@@ -47,9 +49,9 @@ def block_parameters(model: Model, tp: Scalar, ep: Scalar) -> ParameterCounts:
     """
     n, k = gemm_widths(model)
     n = n + repeated_keys(model, tp)
-    split = jnp.where(SPLIT_N | SPLIT_K, tp, 1.0)
-    elements = n * k + model.biases * n
-    dense = jnp.where(IS_EXPERT, 0.0, elements / split)
+    columns, rows = tensor_splits(tp, etp)
+    elements = (n * k + model.biases * n) / (columns * rows)
+    dense = jnp.where(IS_EXPERT, 0.0, elements)
     routed = jnp.where(IS_EXPERT, elements * model.experts / ep, 0.0)
     shared = contract(GEMM_BLOCKS.T, dense)
     return ParameterCounts(
@@ -90,7 +92,7 @@ def parameter_count(model: Model) -> Real:
     Real
         Parameters.
     """
-    held = block_parameters(model, 1.0, 1.0)
+    held = block_parameters(model, 1.0, 1.0, 1.0)
     tied = model.tied * model.vocabulary * model.hidden
     return (model_blocks(model) * (held.shared + held.routed)).sum() - tied
 
@@ -103,10 +105,60 @@ def active_parameter_count(model: Model) -> Real:
     Real
         Parameters.
     """
-    held = block_parameters(model, 1.0, 1.0)
+    held = block_parameters(model, 1.0, 1.0, 1.0)
     used = model.top_k / jnp.maximum(model.experts, 1.0)
     tied = model.tied * model.vocabulary * model.hidden
     return (model_blocks(model) * (held.shared + held.routed * used)).sum() - tied
+
+
+class Convention(NamedTuple):
+    """What a published count of FLOP includes."""
+
+    attention: Scalar
+    """Share of the score matrix that counts: 0 none, 1/2 the causal half, 1 all of it."""
+    vocabulary: Scalar
+    """1 where the projection onto the vocabulary counts, else 0."""
+    embedding: Scalar
+    """1 where the look-up of the embedding counts as a product, else 0."""
+    passes: Scalar
+    """Forward passes that a training step counts as: 3, or 4 where every layer is computed twice.
+    The output counts as 3 in any case."""
+
+
+def convention_flop_per_token(model: Model, length: Scalar, convention: Convention) -> Real:
+    r"""FLOP of one token as a source counts them.
+
+    .. math:: 2 p \left(\sum_{layers} n k + f\, 2\, s\, a (d_{qk} + d_v) L / 2\right)
+        + 6 (f_v + f_e) V h
+
+    Parameters
+    ----------
+    model
+        Architecture.
+    length
+        Tokens of a sequence :math:`s`. [token]
+    convention
+        Passes :math:`p`, share of the scores :math:`f`, vocabulary and embedding.
+
+    Returns
+    -------
+    Real
+        FLOP per token. [FLOP]
+
+    References
+    ----------
+    Narayanan et al., arXiv 2104.04473, appendix; Chowdhery et al., arXiv 2204.02311, appendix B.
+    """
+    n, k = gemm_widths(model)
+    copies = jnp.where(IS_EXPERT, model.top_k, 1.0)
+    products = n * k * copies * contract(GEMM_BLOCKS, model_blocks(model))
+    output = jnp.asarray(IS_OUTPUT)
+    layers = jnp.where(output, 0.0, products).sum()
+    width = model.heads * (model.qk_dim + model.v_dim)
+    scores = convention.attention * length * width * model.layers
+    once = convention.embedding * model.vocabulary * model.hidden
+    ends = once + convention.vocabulary * jnp.where(output, products, 0.0).sum()
+    return 2.0 * convention.passes * (layers + scores) + 6.0 * ends
 
 
 def model_flop_per_token(model: Model, length: Scalar) -> Real:

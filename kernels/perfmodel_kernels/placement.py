@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from perfmodel_kernels._typing import Blocks, Scalar, Stages
-from perfmodel_kernels.layout import Layout
+from perfmodel_kernels.layout import HEADS, Layout, shard_ranks
 from perfmodel_kernels.parameters import ParameterCounts, block_parameters
 from perfmodel_kernels.transformer import Model, Share
 
@@ -19,9 +19,9 @@ class Held(NamedTuple):
     routed: Stages
     """In the routed experts."""
     shared_ranks: Scalar
-    """Ranks that hold the same shared parameters."""
+    """Ranks that share the states of the same parameters; copies of hybrid sharding apart."""
     routed_ranks: Scalar
-    """Ranks that hold the same experts."""
+    """Ranks that hold the same experts and share their states, copies or not."""
 
 
 def held_parameters(
@@ -52,11 +52,12 @@ def held_parameters(
     own = jnp.concatenate([blocks[:4], outputs], axis=0)
     shared = (parameters.shared[:, None] * own).sum(0) - tied * own[3] * own[4]
     replicas = layout.cp * layout.dp
+    held_by = layout.tp * replicas / (layout.ep * layout.etp)
     return Held(
         shared=present_stages(shared, layout.pp),
         routed=present_stages((parameters.routed[:, None] * own).sum(0), layout.pp),
-        shared_ranks=replicas,
-        routed_ranks=layout.tp * replicas / layout.ep,
+        shared_ranks=shard_ranks(layout),
+        routed_ranks=jnp.maximum(held_by, 1.0),
     )
 
 
@@ -113,7 +114,8 @@ def place(model: Model, layout: Layout, length: Scalar) -> Placement:
         What each chip holds.
     """
     blocks = stage_blocks(model, layout)
-    counts = block_parameters(model, layout.tp, layout.ep)
+    counts = block_parameters(model, layout.tp, layout.ep, layout.etp)
+    chunks = jnp.where(layout.context > HEADS - 0.5, 1.0, layout.cp)
     shared_matrix = model.tied * model.vocabulary * model.hidden / layout.tp
     share = Share(
         tokens=layout.micro_batch * length / layout.cp,
@@ -122,6 +124,8 @@ def place(model: Model, layout: Layout, length: Scalar) -> Placement:
         tp=layout.tp,
         cp=layout.cp,
         ep=layout.ep,
+        etp=layout.etp,
+        span=length / chunks,
         sequence_split=jnp.where(layout.sequence_parallel > 0.5, layout.tp, 1.0),
     )
     return Placement(

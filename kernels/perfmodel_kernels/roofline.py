@@ -116,28 +116,42 @@ def gemm_bytes(shape: Shape, element_bytes: Passes | Scalar) -> Passes:
     return shape.groups * (inputs * element_bytes + 2.0 * shape.m * shape.n)
 
 
-def attention_share(length: Scalar, best: Scalar, half_length: Scalar) -> Real:
-    r"""Share of the peak that fused attention reaches on a sequence.
+class Span(NamedTuple):
+    """Extent of fused attention, or the extent that reaches half of its best rate."""
 
-    .. math:: \eta = \eta_{best} \frac{s}{s + s_{1/2}}
+    length: Scalar
+    """Keys that one kernel sees. [token]"""
+    width: Scalar
+    """Mean width of a query and a value head."""
+
+
+STATED_WIDTH = 128.0
+"""Width of a head at which the best share of a chip is stated."""
+
+
+def attention_share(span: Span, half: Span) -> Real:
+    r"""What fused attention reaches of its best rate, which long sequences and heads of 128 see.
+
+    .. math:: \eta = \frac{s}{s + s_{1/2}} \cdot
+        \frac{d}{d + d_{1/2}} \cdot \frac{128 + d_{1/2}}{128}
 
     Parameters
     ----------
-    length
-        Keys that a query sees at most. [token]
-    best
-        Share on long sequences.
-    half_length
-        Length that reaches half of it. [token]
+    span
+        Length :math:`s` and width :math:`d`.
+    half
+        Length and width that reach half of what the longest and widest do.
 
     Returns
     -------
     Real
-        Share of the 16-bit peak.
+        Share of the best rate, above 1 for wider heads.
 
     References
     ----------
     Form fitted to the published curves of FlashAttention-2 and -3 (Dao; Shah et al.,
     arXiv 2407.08608).
     """
-    return best * length / (length + half_length)
+    stated = (STATED_WIDTH + half.width) / STATED_WIDTH
+    wide = span.width / (span.width + half.width) * stated
+    return wide * span.length / (span.length + half.length)

@@ -17,8 +17,24 @@ from perfmodel_kernels.exposure import (
     data_exposure,
     pass_times,
 )
-from perfmodel_kernels.layout import ATTENTION, FULL, PARTS, ZERO1, Layout
-from perfmodel_kernels.memory import MemorySplit, Reserve, Widths, memory_split
+from perfmodel_kernels.layout import (
+    ATTENTION,
+    FULL,
+    HEADS,
+    PARTS,
+    ZERO1,
+    ZERO3,
+    Layout,
+    shard_ranks,
+)
+from perfmodel_kernels.memory import (
+    MemorySplit,
+    Reserve,
+    Widths,
+    kept_bytes,
+    layer_activation_bytes,
+    memory_split,
+)
 from perfmodel_kernels.operators import BlockTimes, ChipRates, KernelSet, block_times
 from perfmodel_kernels.parameters import model_flop_per_token
 from perfmodel_kernels.placement import (
@@ -49,8 +65,19 @@ class Workload(NamedTuple):
     """Tokens of a sequence. [token]"""
     dispatch_bytes: Scalar
     """Width of a hidden element on its way to an expert. [B]"""
+    cast_bytes: Scalar
+    """Traffic of casting one weight to low precision, once per step. [B]"""
     widths: Widths
     """Bytes of stored elements."""
+
+
+class Host(NamedTuple):
+    """What one chip sees of its host."""
+
+    link: Scalar
+    """Bandwidth to host memory per direction. [B/s]"""
+    memory: Scalar
+    """Share of the host's memory bandwidth. [B/s]"""
 
 
 class Stack(NamedTuple):
@@ -75,6 +102,7 @@ class StepParams(NamedTuple):
     """Usable HBM. [B]"""
     link_energy: Scalar
     """Energy of a byte on the scale-up links. [J/B]"""
+    host: Host
     network: Network
     library: Library
     """Communication software."""
@@ -91,6 +119,8 @@ class TimeSplit(NamedTuple):
     tensor: Real
     context: Real
     expert: Real
+    offload: Real
+    host: Real
     pipeline: Real
     bubble: Real
     data: Real
@@ -189,17 +219,23 @@ def _payloads(params: StepParams, placement: Placement) -> Payloads:
     widths, hidden = params.workload.widths, 2.0 * model.hidden
     keys = jnp.maximum(model.kv_heads / layout.tp, 1.0) * (model.qk_dim + model.v_dim)
     shared, routed = held.shared.max(), held.routed.max()
+    copies = jnp.maximum(model.top_k, 1.0)
+    trades = layout.context > HEADS - 0.5
+    traded = 2.0 * share.tokens * ((model.heads / layout.tp) * (model.qk_dim + model.v_dim) + keys)
     return Payloads(
         gathers=jnp.stack([
             share.tokens * hidden,
-            2.0 * share.tokens * layout.cp * keys,
+            jnp.where(trades, traded, 2.0 * share.tokens * layout.cp * keys),
             shared * widths.gradient,
             shared * widths.weight,
             routed * widths.gradient,
             routed * widths.weight,
+            shared * widths.gradient / shard_ranks(layout),
+            share.tokens * share.etp / layout.tp * hidden * copies * model.imbalance,
         ]),
+        heads=traded,
         tokens=share.tokens / layout.tp * model.imbalance,
-        copies=jnp.maximum(model.top_k, 1.0),
+        copies=copies,
         unit_limit=model.unit_limit,
         dispatch=params.workload.dispatch_bytes * model.hidden,
         combine=hidden,
@@ -212,6 +248,7 @@ def _time_split(
 ) -> TimeSplit:
     """Step time by kind on the slowest stage."""
     layout, stack = placement.layout, params.stack
+    passes = _with_offload(params, placement, passes)
     pipeline = Pipeline(layout.pp, layout.vpp, layout.micro_batches)
     ahead, behind = (_by_stage(kinds, placement) for kinds in passes)
     period = (ahead + behind).sum(0)
@@ -219,7 +256,7 @@ def _time_split(
     kinds = layout.micro_batches * ((ahead + behind) * slowest[None, :]).sum(1)
     bubble = bubble_time(period, pipeline)
     layers = (placement.blocks[0] + placement.blocks[1]) * slowest
-    cards = card_times(placement.model, traffic)
+    cards = card_times(placement.model, layout, traffic)
     on_slowest = (placement.blocks * slowest[None, :]).sum(1)
     window = Window(
         forward=(ahead.sum(0) * slowest).sum(),
@@ -230,7 +267,6 @@ def _time_split(
         card_backward=(cards.backward * on_slowest).sum(),
     )
     late = straggler_fraction(layout.pp * layout.dp, layout.micro_batches, stack.spread)
-    kept = sharded(placement.held, ZERO1, layout.sharding).max()
     return TimeSplit(
         matrix=kinds[0],
         attention=kinds[1],
@@ -239,10 +275,12 @@ def _time_split(
         tensor=kinds[4],
         context=kinds[5],
         expert=kinds[6],
+        offload=kinds[8],
+        host=kinds[7],
         pipeline=send_exposure(traffic.send, stack.overlap.pipeline, pipeline),
         bubble=bubble,
         data=data_exposure(layout, traffic, window, stack.overlap),
-        optimizer=kept * _optimizer_bytes(params.workload.widths) / params.chip.hbm,
+        optimizer=_update_time(params, placement),
         straggler=late * (kinds[: RECOMPUTE + 1].sum() + bubble),
         overhead=stack.overhead + jnp.zeros_like(bubble),
     )
@@ -262,9 +300,38 @@ def _bucket_share(params: StepParams, placement: Placement) -> Real:
     return jnp.minimum(params.stack.reserve.bucket / jnp.maximum(gradient, 1.0), 1.0)
 
 
-def _optimizer_bytes(widths: Widths) -> Real:
-    """Traffic per parameter: gradient and states read, states and weight written, in [B]."""
-    return widths.gradient + 2.0 * widths.optimizer + widths.weight
+def _update_time(params: StepParams, placement: Placement) -> Real:
+    """Update of the weights on the chip and on the host, and their casts, in [s].
+
+    On the chip the gradient is read for its norm and for the update and cleared, states are read
+    and written, the weight is written. What lives in host memory is updated there: gradients come
+    down the link, weights go up, and the host's memory carries the states.
+    """
+    layout, held, widths = placement.layout, placement.held, params.workload.widths
+    kept = sharded(held, ZERO1, layout.sharding).max()
+    away = layout.offload_states
+    moved = 3.0 * widths.gradient + (1.0 - away) * 2.0 * widths.optimizer + widths.weight
+    cast = params.workload.cast_bytes * sharded(held, ZERO3, layout.sharding).max()
+    carried = widths.gradient + widths.weight
+    there = carried / params.host.link + 2.0 * widths.optimizer / params.host.memory
+    return (kept * moved + cast) / params.chip.hbm + kept * away * there
+
+
+def _with_offload(params: StepParams, placement: Placement, passes: PassTimes) -> PassTimes:
+    """Adds to each pass of a layer what the trip of its activations to the host exposes."""
+    layout, fused = placement.layout, params.stack.kernels.fused
+    inputs, share = params.workload.widths.product_input, placement.share
+    whole = layer_activation_bytes(placement.model, share, 0.0, fused, inputs)
+    reduced = layer_activation_bytes(placement.model, share, layout.recompute, fused, inputs)
+    bytes_kept = kept_bytes(layout, whole, reduced)
+    trip = layout.offload_activations * bytes_kept / params.host.link
+    layers = jnp.concatenate([trip, jnp.zeros(3, trip.dtype)])
+
+    def joined(kinds: Float[Array, "kind block"]) -> Float[Array, "kind block"]:
+        late = jnp.maximum(layers - kinds.sum(0), 0.0)
+        return jnp.concatenate([kinds, late[None, :]])
+
+    return PassTimes(joined(passes.forward), joined(passes.backward))
 
 
 def _hardware_flop(layout: Layout, times: BlockTimes, fused: Scalar) -> Real:
@@ -272,7 +339,8 @@ def _hardware_flop(layout: Layout, times: BlockTimes, fused: Scalar) -> Real:
     mode = layout.recompute
     core = jnp.where(mode > ATTENTION - 0.5, times.attention_flop, 0.0)
     core = jnp.where(mode > PARTS - 0.5, (1.0 - fused) * times.attention_flop, core)
-    return times.flop + jnp.where(mode > FULL - 0.5, times.forward_flop, core)
+    again = jnp.where(mode > FULL - 0.5, times.forward_flop, core)
+    return times.flop + layout.recomputed * again
 
 
 def _links(params: StepParams, volume: Volume, layout: Layout) -> Links:

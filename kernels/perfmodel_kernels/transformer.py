@@ -60,6 +60,8 @@ class Model(NamedTuple):
     """Sliding window, the sequence length where there is none. [token]"""
     window_share: Scalar
     """Share of the layers that use it."""
+    causal: Scalar
+    """1 where a token attends to those before it, 0 where it attends to all."""
 
 
 BLOCKS = ("dense", "expert", "prediction", "embedding", "output")
@@ -103,6 +105,8 @@ GEMMS = tuple(row[0] for row in _GEMM_TABLE)
 SPLIT_N = np.array([row[1] for row in _GEMM_TABLE], bool)
 SPLIT_K = np.array([row[2] for row in _GEMM_TABLE], bool)
 IS_EXPERT = np.array([row[3] == "expert" for row in _GEMM_TABLE])
+IS_OUTPUT = np.array([row[0] == "output" for row in _GEMM_TABLE])
+"""The projection onto the vocabulary."""
 IS_SCORE = np.array([row[3] == "score" for row in _GEMM_TABLE])
 HAS_WEIGHT = ~IS_SCORE
 LOW_PRECISION = np.array(
@@ -229,6 +233,10 @@ class Share(NamedTuple):
     """Context ranks."""
     ep: Scalar
     """Expert ranks."""
+    etp: Scalar
+    """Ranks that split an expert."""
+    span: Scalar
+    """Keys that one attention kernel sees: a chunk of a ring, or the sequence. [token]"""
     sequence_split: Scalar
     """Ranks that split norms and residuals."""
 
@@ -251,11 +259,13 @@ def gemm_shapes(model: Model, share: Share) -> Shape:
         Dimensions by row of the table and pass.
     """
     n, k = gemm_widths(model)
-    n = (n + repeated_keys(model, share.tp)) / jnp.where(SPLIT_N, share.tp, 1.0)
-    k = k / jnp.where(SPLIT_K, share.tp, 1.0)
+    columns, rows = tensor_splits(share.tp, share.etp)
+    n = (n + repeated_keys(model, share.tp)) / columns
+    k = k / rows
     queries = share.length / share.cp
     experts = jnp.maximum(model.experts, 1.0)
-    routed = share.tokens / share.tp * model.top_k * model.imbalance * share.ep / experts
+    arriving = share.tokens / share.tp * model.top_k * model.imbalance * share.etp
+    routed = arriving * share.ep / experts
     m = jnp.where(IS_EXPERT, routed, jnp.where(IS_SCORE, queries, share.tokens))
     n = n + jnp.where(_row("scores"), share.length, jnp.where(_row("context"), model.v_dim, 0.0))
     k = k + jnp.where(_row("scores"), model.qk_dim, jnp.where(_row("context"), share.length, 0.0))
@@ -267,6 +277,26 @@ def gemm_shapes(model: Model, share: Share) -> Shape:
         k=jnp.stack([k, n, m], axis=1),
         groups=jnp.stack([groups, groups, groups], axis=1),
     )
+
+
+def tensor_splits(tp: Scalar, etp: Scalar) -> tuple[Gemms, Gemms]:
+    """Ranks that split the columns and the summed dimension of each matrix.
+
+    Parameters
+    ----------
+    tp
+        Tensor ranks.
+    etp
+        Ranks that split an expert.
+
+    Returns
+    -------
+    tuple[Gemms, Gemms]
+        Divisors of n and of k.
+    """
+    up, down = _row("expert_up"), _row("expert_down")
+    columns = jnp.where(SPLIT_N, tp, jnp.where(up, etp, 1.0))
+    return columns, jnp.where(SPLIT_K, tp, jnp.where(down, etp, 1.0))
 
 
 def repeated_keys(model: Model, tp: Scalar) -> Gemms:
@@ -293,9 +323,12 @@ def _row(name: str) -> np.ndarray:
 
 
 def mean_keys(model: Model, length: Scalar) -> Real:
-    r"""Keys that a query attends to on average, causal, over layers with and without a window.
+    r"""Keys that a query attends to on average, over layers with and without a window.
 
-    .. math:: \bar{k} = f_w \left(w - \frac{w^2}{2 s}\right) + (1 - f_w) \frac{s}{2}
+    .. math:: \bar{k} = f_w \left(w - \frac{c w^2}{2 s}\right)
+        + (1 - f_w) s \left(1 - \frac{c}{2}\right)
+
+    with :math:`c = 1` under causal attention and 0 without.
 
     Returns
     -------
@@ -303,12 +336,13 @@ def mean_keys(model: Model, length: Scalar) -> Real:
         Keys. [token]
     """
     window = jnp.minimum(model.window, length)
-    local = window - window * window / (2.0 * length)
-    return model.window_share * local + (1.0 - model.window_share) * length / 2.0
+    half = 0.5 * model.causal
+    local = window * (1.0 - half * window / length)
+    return model.window_share * local + (1.0 - model.window_share) * length * (1.0 - half)
 
 
 def attention_flop(model: Model, share: Share) -> Real:
-    """FLOP of causal attention in one layer, one micro-batch, one chip, forward pass.
+    """FLOP of attention in one layer, one micro-batch, one chip, forward pass.
 
     Returns
     -------

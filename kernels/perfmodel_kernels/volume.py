@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from perfmodel_kernels._typing import Calls, Real
-from perfmodel_kernels.exposure import tensor_calls
+from perfmodel_kernels.exposure import context_rounds, tensor_calls
 from perfmodel_kernels.layout import FULL, ZERO1, ZERO2, ZERO3
 from perfmodel_kernels.placement import Placement, mean_over_stages
 from perfmodel_kernels.traffic import StepTraffic
@@ -41,18 +41,21 @@ def step_volume(placement: Placement, traffic: StepTraffic) -> Volume:
     """
     layout, blocks = placement.layout, mean_over_stages(placement)
     count = layout.micro_batches
-    full = jnp.where(layout.recompute > FULL - 0.5, 1.0, 0.0)
+    full = jnp.where(layout.recompute > FULL - 0.5, layout.recomputed, 0.0)
+    rounds = context_rounds(layout)
     ddp = jnp.where(layout.sharding < ZERO1 - 0.5, 1.0, 0.0)
     zero3 = jnp.where(layout.sharding > ZERO3 - 0.5, 1.0, 0.0)
     reduce = jnp.where(layout.sharding > ZERO2 - 0.5, count, 1.0) * (1.0 + ddp)
     gather = (1.0 - ddp) * (1.0 - zero3 + 2.0 * count * zero3)
     calls = jnp.stack([
         count * (2.0 + full) * (blocks * tensor_calls(placement.model)).sum(),
-        count * (3.0 + full) * (blocks[0] + blocks[1]),
+        count * (1.0 + rounds + full) * (blocks[0] + blocks[1]),
         reduce,
         gather,
         reduce,
         gather,
+        2.0 + jnp.zeros_like(gather),
+        count * (4.0 + 2.0 * full) * blocks[1],
     ])  # fmt: skip
     once = (1.0 + full) * traffic.forward_bytes + traffic.backward_bytes
     exchanges = count * blocks[1] * once

@@ -7,13 +7,13 @@ import numpy as np
 
 from perfmodel_kernels.building import Facility, NodePower
 from perfmodel_kernels.collectives import Library
-from perfmodel_kernels.layout import NONE, ZERO1, Layout
+from perfmodel_kernels.layout import KEYS, NONE, ZERO1, Layout
 from perfmodel_kernels.memory import Reserve, Widths
 from perfmodel_kernels.operators import ChipRates, KernelSet
 from perfmodel_kernels.power import ChipPower, Links
 from perfmodel_kernels.schedule import Spread
 from perfmodel_kernels.site import SiteParams
-from perfmodel_kernels.step import Overlap, Stack, StepParams, Workload
+from perfmodel_kernels.step import Host, Overlap, Stack, StepParams, Workload
 from perfmodel_kernels.topology import Network
 from perfmodel_kernels.transformer import Model, Share
 
@@ -48,6 +48,7 @@ GPT_22B = Model(
     prediction_layers=0.0,
     window=2048.0,
     window_share=0.0,
+    causal=1.0,
 )
 """Multi-head attention and a plain feed-forward of width 4h, as arXiv 2205.05198 writes it."""
 
@@ -77,6 +78,7 @@ CHIP = ChipRates(
     attention_forward=0.65,
     attention_backward=0.55,
     attention_half_length=600.0,
+    attention_half_width=50.0,
     hbm=3e12,
     flop_energy_16bit=0.8e-12,
     flop_energy_low=0.5e-12,
@@ -121,7 +123,7 @@ LIBRARY = Library(allowed=np.ones(5), launch=7e-6, pipelining=0.9, tree_share=0.
 """Every algorithm allowed."""
 
 STACK = Stack(
-    kernels=KernelSet(element_bytes=1.0, cast_bytes=4.0, launch=1.5e-6, fused=1.0, passes=1.5),
+    kernels=KernelSet(element_bytes=1.0, cast_bytes=4.0, launch=1.5e-6, dispatch=4e-6, fused=1.0, passes=1.5),
     overhead=0.02,
     spread=Spread(between=0.005, within=0.02),
     reserve=Reserve(framework=6e9, bucket=160e6),
@@ -156,12 +158,14 @@ STEP = StepParams(
     workload=Workload(
         length=2048.0,
         dispatch_bytes=1.0,
+        cast_bytes=4.0,
         widths=Widths(weight=2.0, gradient=4.0, optimizer=12.0, product_input=2.0),
     ),
     chip=CHIP,
     power=POWER,
     capacity=80e9,
     link_energy=115e-12,
+    host=Host(link=55e9, memory=40e9),
     network=NETWORK,
     library=LIBRARY,
     stack=STACK,
@@ -182,12 +186,19 @@ LAYOUT = Layout(
     pp=4.0,
     vpp=2.0,
     ep=1.0,
+    etp=1.0,
     dp=32.0,
     micro_batch=2.0,
     micro_batches=8.0,
     sequence_parallel=1.0,
+    context=KEYS,
+    schedule=0.0,
     sharding=ZERO1,
+    replicas=1.0,
     recompute=NONE,
+    recomputed=1.0,
+    offload_states=0.0,
+    offload_activations=0.0,
 )
 """Every dense axis in use, on all 1,024 chips."""
 
@@ -204,6 +215,8 @@ def share_of(layout: Layout, length: float) -> Share:
         tp=layout.tp,
         cp=layout.cp,
         ep=layout.ep,
+        etp=layout.etp,
+        span=length / layout.cp,
         sequence_split=layout.tp if layout.sequence_parallel else 1.0,
     )
 
