@@ -23,6 +23,7 @@ from perfmodel_kernels.traffic import (
 )
 from perfmodel_kernels.transformer import HAS_EXPERTS, IS_LAYER, Model
 
+
 def context_rounds(layout: Layout) -> Real:
     """Exchanges of the context ranks in a backward pass, per one in the forward pass.
 

@@ -211,9 +211,7 @@ def _memory_bound(model: Model, share: Share, gemm: _Gemm, kernels: KernelSet) -
     return _MemoryBound(traffic, softmax, launches)
 
 
-def _attention_times(
-    model: Model, share: Share, flop: Real, chip: ChipRates
-) -> Float[Array, "2"]:
+def _attention_times(model: Model, share: Share, flop: Real, chip: ChipRates) -> Float[Array, "2"]:
     """Fused attention of one layer at the clock of the specification, forward and backward."""
     span = Span(share.span, 0.5 * (model.qk_dim + model.v_dim))
     half = Span(chip.attention_half_length, chip.attention_half_width)

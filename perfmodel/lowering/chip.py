@@ -40,6 +40,7 @@ def lower_chip(chip: Chip, stack: Stack, number_format: Format) -> ChipRates:
         attention_forward=efficiency.attention_forward * stack.attention_multiplier,
         attention_backward=efficiency.attention_backward * stack.attention_multiplier,
         attention_half_length=float(efficiency.attention_half_length),
+        attention_half_width=float(efficiency.attention_half_width),
         hbm=chip.memory.bandwidth * efficiency.hbm,
         # a kernel that takes longer for a product keeps its units busy and draws their power
         flop_energy_16bit=energy.flop_16bit / stack.gemm_multiplier,

@@ -6,9 +6,29 @@ import numpy as np
 
 from perfmodel.config.schema.workload import Layout as LayoutConfig
 from perfmodel_kernels._typing import Scalar
-from perfmodel_kernels.layout import ATTENTION, DDP, FULL, NONE, PARTS, ZERO1, ZERO2, ZERO3, Layout
+from perfmodel_kernels.layout import (
+    ATTENTION,
+    DDP,
+    FULL,
+    HEADS,
+    KEYS,
+    NONE,
+    PARTS,
+    ZERO1,
+    ZERO2,
+    ZERO3,
+    Layout,
+)
+from perfmodel_kernels.schedule import DUALPIPE, GPIPE, ONE_F_ONE_B, ZERO_BUBBLE
 
 SHARDING = {"ddp": DDP, "zero1": ZERO1, "zero2": ZERO2, "zero3": ZERO3}
+CP_KIND = {"ring": KEYS, "all-to-all": HEADS}
+SCHEDULE = {
+    "1f1b": ONE_F_ONE_B,
+    "gpipe": GPIPE,
+    "zero-bubble": ZERO_BUBBLE,
+    "dualpipe": DUALPIPE,
+}
 RECOMPUTE = {"none": NONE, "attention": ATTENTION, "parts": PARTS, "full": FULL}
 
 
@@ -30,7 +50,7 @@ def word(codes: dict[str, float], value: Scalar) -> str:
     return next(name for name, code in codes.items() if code == round(float(value)))
 
 
-def lower_layout(layout: LayoutConfig, chips: int, batch: int) -> Layout:
+def lower_layout(layout: LayoutConfig, chips: int, batch: int, layers: int) -> Layout:
     """A named layout as numbers; `fill` takes as many replicas as chips and batch allow.
 
     Parameters
@@ -41,6 +61,8 @@ def lower_layout(layout: LayoutConfig, chips: int, batch: int) -> Layout:
         Chips of the partition.
     batch
         Global batch. [sequences]
+    layers
+        Layers of the model.
 
     Returns
     -------
@@ -49,19 +71,29 @@ def lower_layout(layout: LayoutConfig, chips: int, batch: int) -> Layout:
     """
     group = layout.tp * layout.cp * layout.pp
     replicas, count = _replicas(layout, max(1, chips // group), batch)
-    return Layout(
-        tp=np.float64(layout.tp),
-        cp=np.float64(layout.cp),
-        pp=np.float64(layout.pp),
-        vpp=np.float64(layout.vpp),
-        ep=np.float64(layout.ep),
-        dp=np.float64(replicas),
-        micro_batch=np.float64(layout.micro_batch),
-        micro_batches=np.float64(count),
-        sequence_parallel=np.float64(layout.sequence_parallel),
-        sharding=np.float64(SHARDING[layout.sharding]),
-        recompute=np.float64(RECOMPUTE[layout.recompute]),
-    )
+    whole = layout.recompute_layers == "all"
+    shard = layout.cp * replicas if layout.shard_group == "all" else layout.shard_group
+    numbers = {
+        "tp": layout.tp,
+        "cp": layout.cp,
+        "pp": layout.pp,
+        "vpp": layout.vpp,
+        "ep": layout.ep,
+        "etp": layout.etp,
+        "dp": replicas,
+        "micro_batch": layout.micro_batch,
+        "micro_batches": count,
+        "sequence_parallel": layout.sequence_parallel,
+        "context": CP_KIND[layout.cp_kind],
+        "schedule": SCHEDULE[layout.schedule],
+        "sharding": SHARDING[layout.sharding],
+        "replicas": max(1.0, layout.cp * replicas / shard),
+        "recompute": RECOMPUTE[layout.recompute],
+        "recomputed": 1.0 if whole else min(1.0, layout.recompute_layers / layers),
+        "offload_states": layout.offload_optimizer,
+        "offload_activations": layout.offload_activations,
+    }
+    return Layout(**{name: np.float64(value) for name, value in numbers.items()})
 
 
 def _replicas(layout: LayoutConfig, most: int, batch: int) -> tuple[int, int]:
@@ -88,11 +120,22 @@ def describe(layout: Layout) -> str:
         For example `TP8 PP16 VPP8 DP128 MB1x16 zero1`.
     """
     degrees = {"TP": layout.tp, "CP": layout.cp, "PP": layout.pp, "VPP": layout.vpp}
-    degrees |= {"EP": layout.ep}
+    degrees |= {"EP": layout.ep, "ETP": layout.etp}
     parts = [f"{name}{int(value)}" for name, value in degrees.items() if value > 1]
     parts.append(f"DP{int(layout.dp)}")
     parts.append(f"MB{int(layout.micro_batch)}x{int(layout.micro_batches)}")
+    if layout.cp > 1 and layout.context > KEYS:
+        parts.append(f"cp={word(CP_KIND, layout.context)}")
+    if layout.pp > 1 and layout.schedule > ONE_F_ONE_B:
+        parts.append(word(SCHEDULE, layout.schedule))
     parts.append(word(SHARDING, layout.sharding))
+    if layout.replicas > 1:
+        parts.append(f"copies={int(layout.replicas)}")
     if layout.recompute > NONE:
-        parts.append(f"recompute={word(RECOMPUTE, layout.recompute)}")
+        share = "" if layout.recomputed > 1.0 - 1e-9 else f" of {layout.recomputed:.0%}"
+        parts.append(f"recompute={word(RECOMPUTE, layout.recompute)}{share}")
+    if layout.offload_states > 0.0:
+        parts.append(f"offload-states={layout.offload_states:.0%}")
+    if layout.offload_activations > 0.0:
+        parts.append(f"offload-activations={layout.offload_activations:.0%}")
     return " ".join(parts)

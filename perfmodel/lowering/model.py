@@ -1,18 +1,19 @@
 """Model config to the numbers of the operator tables."""
 
 from perfmodel.config.schema.model import Model as ModelConfig
+from perfmodel.config.schema.workload import Workload
 from perfmodel_kernels.transformer import Model
 
 
-def lower_model(model: ModelConfig, sequence_length: int) -> Model:
+def lower_model(model: ModelConfig, workload: Workload) -> Model:
     """Architecture as numbers.
 
     Parameters
     ----------
     model
         The config.
-    sequence_length
-        Window of the layers that have none. [token]
+    workload
+        Sequence length, the window of the layers that have none, and the mask.
 
     Returns
     -------
@@ -49,9 +50,10 @@ def lower_model(model: ModelConfig, sequence_length: int) -> Model:
         "leading_dense": experts.dense_layers if experts else model.layers,
         "expert_share": routed / behind if behind else 0,
         "unit_limit": (experts.node_limit or experts.top_k) if experts else 1,
-        "imbalance": experts.imbalance if experts else 1,
+        "imbalance": (experts.capacity or experts.imbalance) if experts else 1,
         "prediction_layers": model.prediction_layers,
-        "window": attention.window or sequence_length,
+        "window": attention.window or workload.sequence_length,
         "window_share": attention.window_layers / model.layers,
+        "causal": workload.causal,
     }
     return Model(**{name: float(value) for name, value in numbers.items()})

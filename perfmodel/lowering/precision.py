@@ -21,17 +21,25 @@ class Format(NamedTuple):
     """Width of an input. [B]"""
     cast_bytes: float
     """Bytes that casting and transposing move per input element. [B]"""
+    weight_cast: float
+    """The same per weight, once per step. [B]"""
 
 
 _FORMATS = {
-    "bf16": Format("bf16", "bf16", "gemm_16bit", "flop_16bit", 2.0, 0.0),
-    "fp16": Format("fp16", "fp16", "gemm_16bit", "flop_16bit", 2.0, 0.0),
+    "bf16": Format("bf16", "bf16", "gemm_16bit", "flop_16bit", 2.0, 0.0, 0.0),
+    "fp16": Format("fp16", "fp16", "gemm_16bit", "flop_16bit", 2.0, 0.0, 0.0),
     # reads 16 bits, writes one byte by rows and one by columns
-    "fp8": Format("fp8", "fp8", "gemm_fp8", "flop_fp8", 1.0, 4.0),
+    "fp8": Format("fp8", "fp8", "gemm_fp8", "flop_fp8", 1.0, 4.0, 4.0),
+    # one more trip to find the largest element first
+    "fp8-current": Format("fp8-current", "fp8", "gemm_fp8", "flop_fp8", 1.0, 6.0, 6.0),
+    # 32-bit scales of 128 elements, of 128 x 128 weights
+    "fp8-block": Format("fp8-block", "fp8", "gemm_fp8", "flop_fp8", 1.0 + 4.0 / 128, 4.0625, 4.0),
     # the same with one scale byte per 32 elements
-    "mxfp8": Format("mxfp8", "fp8", "gemm_fp8", "flop_fp8", 1.0 + 1.0 / 32, 4.0 + 2.0 / 32),
+    "mxfp8": Format(
+        "mxfp8", "fp8", "gemm_fp8", "flop_fp8", 1.0 + 1.0 / 32, 4.0 + 2.0 / 32, 4.0 + 2.0 / 32
+    ),
     # four bits and one scale byte per 16 elements, a Hadamard transform on the way
-    "nvfp4": Format("nvfp4", "nvfp4", "gemm_nvfp4", "flop_nvfp4", 0.5 + 1.0 / 16, 7.1),
+    "nvfp4": Format("nvfp4", "nvfp4", "gemm_nvfp4", "flop_nvfp4", 0.5 + 1.0 / 16, 7.1, 7.1),
 }
 
 

@@ -11,7 +11,7 @@ from perfmodel.lowering.stack import lower_library, lower_stack
 from perfmodel.lowering.workload import lower_workload
 from perfmodel_kernels.building import Facility, NodePower
 from perfmodel_kernels.site import SiteParams
-from perfmodel_kernels.step import StepParams
+from perfmodel_kernels.step import Host, StepParams
 
 _COPIES = 3.0
 """Trips through HBM of a byte that a collective moves: read, reduced with its peer, written."""
@@ -93,15 +93,19 @@ def lower_step(scenario: Scenario) -> StepParams:
     machine, stack, workload = scenario.machine, scenario.stack, scenario.workload
     number_format = format_on(machine.chip, workload)
     return StepParams(
-        model=lower_model(scenario.model, workload.sequence_length),
+        model=lower_model(scenario.model, workload),
         workload=lower_workload(workload, stack, number_format),
         chip=lower_chip(machine.chip, stack, number_format),
         power=lower_power(machine.chip),
         capacity=machine.chip.memory.capacity,
         link_energy=machine.chip.energy.link_byte + _COPIES * machine.chip.energy.hbm_byte,
+        host=Host(
+            link=machine.node.host_link,
+            memory=machine.node.host_memory_bandwidth / machine.node.chips,
+        ),
         network=lower_network(machine),
         library=lower_library(stack.collectives),
-        stack=lower_stack(stack, number_format),
+        stack=lower_stack(stack, number_format, workload),
     )
 
 

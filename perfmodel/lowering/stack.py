@@ -1,9 +1,12 @@
 """Stack config to kernel gaps, overlaps and reserves."""
 
+import math
+
 import numpy as np
 
 from perfmodel.config.schema.stack import Collectives
 from perfmodel.config.schema.stack import Stack as StackConfig
+from perfmodel.config.schema.workload import Workload
 from perfmodel.lowering.precision import Format
 from perfmodel_kernels.collectives import (
     IN_NETWORK,
@@ -20,7 +23,7 @@ from perfmodel_kernels.schedule import Spread
 from perfmodel_kernels.step import Stack
 
 
-def lower_stack(stack: StackConfig, number_format: Format) -> Stack:
+def lower_stack(stack: StackConfig, number_format: Format, workload: Workload) -> Stack:
     """Software as numbers.
 
     Parameters
@@ -29,6 +32,8 @@ def lower_stack(stack: StackConfig, number_format: Format) -> Stack:
         The config.
     number_format
         Format of the products, for the casts.
+    workload
+        How much its micro-batches differ.
 
     Returns
     -------
@@ -41,11 +46,15 @@ def lower_stack(stack: StackConfig, number_format: Format) -> Stack:
             element_bytes=number_format.element_bytes,
             cast_bytes=number_format.cast_bytes,
             launch=stack.kernel_launch,
+            dispatch=0.0 if stack.cuda_graphs else stack.host_dispatch,
             fused=float(stack.fused_attention),
             passes=stack.elementwise_passes,
         ),
         overhead=stack.step_overhead,
-        spread=Spread(stack.straggler_between, stack.straggler_within),
+        spread=Spread(
+            stack.straggler_between,
+            math.hypot(stack.straggler_within, workload.length_imbalance),
+        ),
         reserve=Reserve(framework=stack.memory_reserve, bucket=stack.bucket),
         overlap=Overlap(
             tensor=overlap.tensor,

@@ -32,6 +32,7 @@ def lower_workload(workload: WorkloadConfig, stack: Stack, number_format: Format
     return Workload(
         length=float(workload.sequence_length),
         dispatch_bytes=max(number_format.element_bytes, 1.0),
+        cast_bytes=number_format.weight_cast,
         widths=Widths(
             weight=2.0,
             gradient=float(stack.gradient_bytes),

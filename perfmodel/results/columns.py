@@ -46,6 +46,8 @@ TIME_SPLIT = {
     "tensor": "tensor parallel",
     "context": "context parallel",
     "expert": "expert parallel",
+    "offload": "offload",
+    "host": "waiting for the host",
     "pipeline": "pipeline sends",
     "bubble": "pipeline bubble",
     "data": "data parallel",

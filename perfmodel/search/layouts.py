@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perfmodel.lowering.layout import RECOMPUTE, SHARDING
-from perfmodel_kernels.layout import Layout
+from perfmodel_kernels.layout import KEYS, Layout
+from perfmodel_kernels.schedule import ONE_F_ONE_B
 
 Column = NDArray[np.float64]
 
@@ -20,12 +21,19 @@ class Layouts(NamedTuple):
     pp: Column
     vpp: Column
     ep: Column
+    etp: Column
     dp: Column
     micro_batch: Column
     micro_batches: Column
     sequence_parallel: Column
+    context: Column
+    schedule: Column
     sharding: Column
+    replicas: Column
     recompute: Column
+    recomputed: Column
+    offload_states: Column
+    offload_activations: Column
 
     def where(self, chosen: NDArray | slice) -> "Layouts":
         """Those that a mask, an index or a slice picks."""
@@ -109,11 +117,19 @@ def enumerate_degrees(job: Job, axes: Axes) -> Layouts:
     """
     grid = _with_replicas(_parallel_grid(job, axes), job)
     sharding, recompute = modes(job, axes)[0]
+    one, zero = np.ones_like(grid["tp"]), np.zeros_like(grid["tp"])
     return Layouts(
         **grid,
+        etp=one,
         sequence_parallel=np.where(grid["tp"] > 1, 1.0, 0.0),
-        sharding=np.full_like(grid["tp"], sharding),
-        recompute=np.full_like(grid["tp"], recompute),
+        context=KEYS * one,
+        schedule=ONE_F_ONE_B * one,
+        sharding=sharding * one,
+        replicas=one,
+        recompute=recompute * one,
+        recomputed=one,
+        offload_states=zero,
+        offload_activations=zero,
     )
 
 

@@ -89,7 +89,8 @@ def best_row(
     params = lower_site(scenario)._replace(chips=float(chips))
     labels = _labels(scenario, chips, batch)
     if scenario.layout is not None:
-        return labels | _named(params, lower_layout(scenario.layout, chips, batch))
+        named = lower_layout(scenario.layout, chips, batch, scenario.model.layers)
+        return labels | _named(params, named)
     asked, axes = job(scenario, chips, batch), axes or Axes()
     best = search_modes(params, enumerate_degrees(asked, axes), modes(asked, axes))
     if not len(best.score):

@@ -68,7 +68,7 @@ def _size_faults(scenario: Scenario, layout: Layout) -> list[Fault]:
         text = f"times cp = {layout.cp} and pp = {layout.pp} is {group:,} chips of {chips:,}"
         found.append(_fault(layout, "tp", text, f"at most {chips:,} chips in all"))
         return found
-    replicas = int(lower_layout(layout, chips, batch.sequences).dp)
+    replicas = int(lower_layout(layout, chips, batch.sequences, scenario.model.layers).dp)
     if layout.tp * layout.cp * replicas % layout.ep:
         text = f"does not divide tp x cp x dp = {layout.tp * layout.cp * replicas:,}"
         found.append(_fault(layout, "ep", text, "a divisor of it"))

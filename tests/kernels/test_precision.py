@@ -32,7 +32,7 @@ def cases(site: str) -> list[tuple[str, SiteParams, Layout]]:
         params = lower_site(scenario)
         for config in ROUTED if scenario.model.experts else DENSE:
             batch = scenario.workload.batch.sequences
-            layout = lower_layout(config, scenario.machine.chips, batch)
+            layout = lower_layout(config, scenario.machine.chips, batch, scenario.model.layers)
             found.append((f"{job} {layout}", params, layout))
     return found
 

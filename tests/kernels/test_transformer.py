@@ -40,7 +40,10 @@ bytes_of = compiled(elementwise_bytes)
 
 
 def shipped(name: str, length: int = 4096):
-    return lower_model(SHIPPED.load("models", name), length)
+    job = SHIPPED.load("workloads", "llama3-405b")
+    return lower_model(
+        SHIPPED.load("models", name), job.model_copy(update={"sequence_length": length})
+    )
 
 
 PUBLISHED = [

@@ -6,7 +6,10 @@ from perfmodel.lowering.model import lower_model
 
 
 def lowered(library, name: str, length: int = 4096):
-    return lower_model(library.load("models", name), length)
+    job = library.load("workloads", "llama3-405b")
+    return lower_model(
+        library.load("models", name), job.model_copy(update={"sequence_length": length})
+    )
 
 
 def test_a_dense_model_has_no_expert_layer(library):
@@ -55,6 +58,18 @@ def test_layers_without_a_window_see_the_whole_sequence(library):
 def test_layer_norms_learn_a_shift_too(library):
     assert lowered(library, "gpt3-175b").norm_vectors == 2
     assert lowered(library, "llama3-405b").norm_vectors == 1
+
+
+def test_a_capacity_takes_the_place_of_the_imbalance(library):
+    model, job = library.load("models", "mixtral-8x7b"), library.load("workloads", "llama3-405b")
+    padded = model.experts.model_copy(update={"imbalance": 1.1, "capacity": 1.25})
+    assert lower_model(model.model_copy(update={"experts": padded}), job).imbalance == 1.25
+
+
+def test_a_mask_is_a_number(library):
+    model, job = library.load("models", "llama3-8b"), library.load("workloads", "llama3-405b")
+    assert lower_model(model, job).causal == 1.0
+    assert lower_model(model, job.model_copy(update={"causal": False})).causal == 0.0
 
 
 def test_every_shipped_model_lowers_to_finite_numbers(library):

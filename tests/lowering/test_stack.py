@@ -3,15 +3,18 @@
 import numpy as np
 import pytest
 
+from perfmodel.config.library import Library
 from perfmodel.lowering.precision import format_on
 from perfmodel.lowering.stack import ALGORITHMS, lower_library, lower_stack
 from perfmodel_kernels.collectives import IN_NETWORK, RAIL, RECURSIVE, RING, TREE
+
+JOB = Library().load("workloads", "gpt3-175b")
 
 
 def test_a_stack_passes_through_and_takes_widths_from_the_format(routed):
     stack = routed.stack
     number_format = format_on(routed.machine.chip, routed.workload)
-    found = lower_stack(stack, number_format)
+    found = lower_stack(stack, number_format, JOB)
     assert found.kernels.element_bytes == number_format.element_bytes == 1.0
     assert found.kernels.cast_bytes == number_format.cast_bytes
     assert found.kernels.launch == stack.kernel_launch
@@ -26,17 +29,33 @@ def test_fused_attention_is_a_number(library):
         library.load("chips", "a100-80"), library.load("workloads", "gpt3-175b")
     )
     fused = {
-        name: lower_stack(library.load("stacks", name), number_format).kernels.fused
+        name: lower_stack(library.load("stacks", name), number_format, JOB).kernels.fused
         for name in ("megatron-2021", "megatron-core-2025")
     }
     assert fused == {"megatron-2021": 0.0, "megatron-core-2025": 1.0}
+
+
+def test_a_captured_graph_needs_no_host(library):
+    number_format = format_on(library.load("chips", "h100"), JOB)
+    stack = library.load("stacks", "megatron-core-2025")
+    eager = lower_stack(stack, number_format, JOB).kernels.dispatch
+    captured = stack.model_copy(update={"cuda_graphs": True})
+    assert eager == stack.host_dispatch > 0.0
+    assert lower_stack(captured, number_format, JOB).kernels.dispatch == 0.0
+
+
+def test_lengths_that_differ_widen_the_spread_within_a_worker(library):
+    stack = library.load("stacks", "megatron-core-2025")
+    varied = JOB.model_copy(update={"length_imbalance": 0.3})
+    found = lower_stack(stack, format_on(library.load("chips", "h100"), JOB), varied)
+    assert found.spread.within == pytest.approx((stack.straggler_within**2 + 0.09) ** 0.5)
 
 
 def test_overlaps_keep_their_names(library, dense):
     number_format = format_on(dense.machine.chip, dense.workload)
     for name in library.names("stacks"):
         stack = library.load("stacks", name)
-        found = lower_stack(stack, number_format).overlap
+        found = lower_stack(stack, number_format, JOB).overlap
         for kind in ("tensor", "context", "expert", "pipeline", "data"):
             assert getattr(found, kind) == getattr(stack.overlap, kind), name
         assert found.slowdown == stack.overlap.compute_slowdown, name

@@ -12,6 +12,7 @@ from perfmodel.studies.best_layout import NO_LAYOUT, OUT_OF_MEMORY, best_row
 from perfmodel_kernels.parameters import active_parameter_count, parameter_count
 
 LIBRARY = Library()
+JOB = LIBRARY.load("workloads", "llama3-405b")
 FLAGSHIPS = ("llama3-405b", "deepseek-v3")
 COARSE = Axes(cp=(1, 8), pp=32, vpp=4, micro_batch=(1, 2), ep=(1, 8, 64))
 
@@ -19,7 +20,7 @@ COARSE = Axes(cp=(1, 8), pp=32, vpp=4, micro_batch=(1, 2), ep=(1, 8, 64))
 @pytest.mark.parametrize("name", LIBRARY.names("models"))
 def test_parameters_are_those_published(name: str) -> None:
     model = LIBRARY.load("models", name)
-    numbers = lower_model(model, 4096)
+    numbers = lower_model(model, JOB)
     assert float(parameter_count(numbers)) / 1e9 == pytest.approx(
         model.published_parameters, rel=0.01
     )
@@ -31,7 +32,7 @@ def test_active_parameters_are_near_those_published() -> None:
     routed = {n: m for n, m in models.items() if m.published_active_parameters and m.experts}
     assert len(routed) >= 8
     for name, model in routed.items():
-        found = float(active_parameter_count(lower_model(model, 4096))) / 1e9
+        found = float(active_parameter_count(lower_model(model, JOB))) / 1e9
         assert found == pytest.approx(model.published_active_parameters, rel=0.12), name
 
 

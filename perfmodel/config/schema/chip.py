@@ -217,6 +217,8 @@ class Efficiency(Config):
     """Best share of the 16-bit peak in fused attention, backward."""
     attention_half_length: Count
     """Sequence length at which half of the best share is reached."""
+    attention_half_width: Count
+    """Width of a head that reaches half of what the widest reach; the best share is that of 128."""
     hbm: Share
     """Sustained share of the memory bandwidth."""
     scaleup: Share

@@ -62,6 +62,9 @@ class Experts(Config):
     """Nodes (or groups) that a token's experts may lie on, 0 for any."""
     imbalance: Positive = 1.0
     """Tokens of the busiest rank over the mean."""
+    capacity: Positive | None = None
+    """Tokens that an expert takes over the mean, padded to that number and the rest dropped; none
+    is dropped when it is left out."""
 
     @model_validator(mode="after")
     def _enough_experts(self) -> Self:

@@ -41,6 +41,10 @@ class Node(Named):
     """Network cards in the box."""
     nic_power: Power
     """One network card under load. [W]"""
+    host_link: Bandwidth
+    """One chip to the memory of its host, per direction. [B/s]"""
+    host_memory_bandwidth: Bandwidth
+    """Memory of all hosts in the box. [B/s]"""
     cpu_power: PowerOrZero
     """All host processors in training; zero where the chip's power covers them. [W]"""
     dram_power: PowerOrZero

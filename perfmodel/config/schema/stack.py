@@ -62,6 +62,10 @@ class Stack(Named):
     """Year of the release."""
     kernel_launch: Seconds
     """Gap that one kernel adds on the device. [s]"""
+    host_dispatch: SecondsOrZero
+    """Time in which the host issues one kernel; it shows where kernels are shorter. [s]"""
+    cuda_graphs: bool
+    """Kernels are captured once and replayed, so that no host issues them."""
     step_overhead: Seconds
     """Host work per step that nothing hides: data, logging, synchronisation. [s]"""
     gemm_multiplier: Multiplier
