@@ -105,7 +105,8 @@ class _Pass(NamedTuple):
 
     def exposed(self, overlap: Overlap) -> "_Pass":
         """The same with communication behind computation, as far as it can hide, and the host
-        behind the device."""
+        behind the device.
+        """
         compute, slowdown = self.matrix + self.attention, overlap.slowdown
         shown = self._replace(
             tensor=_hide(self.tensor, overlap.tensor, self.matrix, slowdown),

@@ -8,7 +8,6 @@ from perfmodel_kernels._typing import Real, Scalar, Stages
 from perfmodel_kernels.extremes import expected_maximum
 from perfmodel_kernels.placement import stage_counts
 
-
 ONE_F_ONE_B, GPIPE, ZERO_BUBBLE, DUALPIPE = 0.0, 1.0, 2.0, 3.0
 
 

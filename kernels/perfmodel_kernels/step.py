@@ -327,7 +327,7 @@ def _with_offload(params: StepParams, placement: Placement, passes: PassTimes) -
     trip = layout.offload_activations * bytes_kept / params.host.link
     layers = jnp.concatenate([trip, jnp.zeros(3, trip.dtype)])
 
-    def joined(kinds: Float[Array, "kind block"]) -> Float[Array, "kind block"]:
+    def joined(kinds: Float[Array, "kind block"]) -> Float[Array, "one_more block"]:
         late = jnp.maximum(layers - kinds.sum(0), 0.0)
         return jnp.concatenate([kinds, late[None, :]])
 

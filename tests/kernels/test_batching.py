@@ -12,7 +12,7 @@ from jax.extend.core import jaxprs_in_params
 
 from perfmodel.engine import batching
 from perfmodel.engine.batching import _CALLS, _RULES, batch_last
-from perfmodel_kernels.layout import FULL, NONE, ZERO1, ZERO3, Layout
+from perfmodel_kernels.layout import FULL, HEADS, KEYS, NONE, ZERO1, ZERO3, Layout
 from perfmodel_kernels.site import evaluate
 from tests.kernels.compiling import compiled
 from tests.kernels.examples import EXPERTS, SITE, as_arrays, named_leaves
@@ -278,12 +278,19 @@ def layouts(size: int) -> Layout:
         pp=stages,
         vpp=np.where(stages > 1, one_of(1, 2, 3), 1.0),
         ep=one_of(1, 4, 16),
+        etp=one_of(1, 2),
         dp=one_of(16, 32, 100),
         micro_batch=one_of(1, 2, 4),
         micro_batches=stages * one_of(1, 2, 8),
         sequence_parallel=one_of(0, 1),
+        context=one_of(KEYS, HEADS),
+        schedule=one_of(0, 1, 2, 3),
         sharding=one_of(ZERO1, ZERO3),
+        replicas=one_of(1, 2, 4),
         recompute=one_of(NONE, 1.0, 2.0, FULL),
+        recomputed=one_of(0.25, 1.0),
+        offload_states=one_of(0.0, 1.0),
+        offload_activations=one_of(0.0, 0.5),
     )
 
 

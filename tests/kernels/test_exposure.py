@@ -19,6 +19,7 @@ from perfmodel_kernels.layout import (
     ATTENTION,
     DDP,
     FULL,
+    HEADS,
     NONE,
     PARTS,
     ZERO1,
@@ -33,7 +34,7 @@ from tests.kernels.compiling import compiled
 from tests.kernels.difference import check_gradient
 from tests.kernels.examples import EXPERTS, GPT_22B, LAYOUT, as_arrays
 
-MATRIX, ATTEND, ELEMENT, AGAIN, TENSOR, CONTEXT, EXPERT = range(7)
+MATRIX, ATTEND, ELEMENT, AGAIN, TENSOR, CONTEXT, EXPERT, HOST = range(8)
 HIDDEN = Overlap(*(np.float64(value) for value in (1.0, 1.0, 1.0, 1.0, 1.0, 0.0)))
 EXPOSED = Overlap(*(np.float64(0.0) for _ in Overlap._fields))
 
@@ -44,6 +45,9 @@ TIMES = BlockTimes(
     attention_backward=np.array([2.5, 2.5, 0.0, 0.0, 0.0]),
     elementwise_forward=np.array([0.5, 0.6, 0.0, 0.1, 0.2]),
     elementwise_backward=np.array([0.6, 0.7, 0.0, 0.1, 0.1]),
+    issue_forward=np.array([0.1, 0.1, 0.1, 0.2, 0.1]),
+    issue_backward=np.array([0.1, 0.1, 0.1, 0.1, 0.1]),
+    weight_gradient=np.array([4.0, 5.0, 1.0, 0.0, 3.0]),
     pace=Pace(np.ones(4), np.ones(4)),
     carried=np.float64(0.0),
     waiting=np.float64(1.0),
@@ -55,13 +59,14 @@ TIMES = BlockTimes(
     attention_flop=np.float64(1.0),
 )
 TRAFFIC = StepTraffic(
-    gathers=np.array([0.2, 0.3, 40.0, 20.0, 4.0, 2.0]),
-    reduces=np.array([0.4, 0.6, 80.0, 40.0, 8.0, 4.0]),
+    gathers=np.array([0.2, 0.3, 40.0, 20.0, 4.0, 2.0, 0.0, 0.0]),
+    reduces=np.array([0.4, 0.6, 80.0, 40.0, 8.0, 4.0, 0.0, 0.0]),
+    heads=np.float64(0.5),
     dispatch=np.float64(0.4),
     combine=np.float64(0.8),
     send=np.float64(0.01),
-    sent_scaleup=np.zeros(6),
-    sent_scaleout=np.zeros(6),
+    sent_scaleup=np.zeros(8),
+    sent_scaleout=np.zeros(8),
     forward_bytes=np.zeros(5),
     backward_bytes=np.zeros(5),
     outside=np.array([0.0, 1.0, 1.0, 1.0, 1.0]),
@@ -93,7 +98,7 @@ def test_full_overlap_leaves_only_what_outlasts_the_computation():
     ahead, _ = passes(HIDDEN)
     np.testing.assert_allclose(ahead[TENSOR], [0, 0, 0, 0.2, 0])  # no product at the embedding
     np.testing.assert_allclose(ahead[CONTEXT], 0.0)
-    long = TRAFFIC._replace(gathers=TRAFFIC.gathers * [10, 10, 1, 1, 1, 1])
+    long = TRAFFIC._replace(gathers=TRAFFIC.gathers * [10, 10, 1, 1, 1, 1, 1, 1])
     ahead, _ = passes(HIDDEN, traffic=long)
     np.testing.assert_allclose(ahead[TENSOR, 0], 4 * 2.0 - 4.0)
     np.testing.assert_allclose(ahead[CONTEXT, 0], 3.0 - 1.0)
@@ -119,7 +124,7 @@ def test_computation_passes_through_unchanged():
         (ATTENTION, 1.0, 1.0),
         (PARTS, 1.0, 0.5),  # fused attention recomputes its scores by itself
         (PARTS, 0.0, 0.5 + 1.0),
-        (FULL, 1.0, 4.0 + 1.0 + 0.5 + 0.8 + 0.3),
+        (FULL, 1.0, 4.0 + 1.0 + 0.5 + 0.8 + 0.3),  # the host is ahead
     ],
 )
 def test_what_is_recomputed_by_mode(mode, fused, dense):
@@ -127,6 +132,38 @@ def test_what_is_recomputed_by_mode(mode, fused, dense):
     assert behind[RECOMPUTE, 0] == pytest.approx(dense)
     assert np.all(ahead[RECOMPUTE] == 0)
     assert np.all(behind[RECOMPUTE, 2:] == 0)  # layers alone are recomputed
+
+
+def test_layers_that_do_not_recompute_add_nothing():
+    layout = as_arrays(LAYOUT._replace(recompute=FULL, recomputed=0.25))
+    placement = place(as_arrays(EXPERTS), layout, 2048.0)
+    found = passes_of(placement, TIMES, TRAFFIC, EXPOSED, 1.0)
+    _, behind = passes(EXPOSED, FULL)
+    np.testing.assert_allclose(found.backward[RECOMPUTE], 0.25 * behind[RECOMPUTE])
+
+
+def test_heads_traded_for_sequence_hide_behind_nothing_and_go_the_same_way_back():
+    layout = as_arrays(LAYOUT._replace(context=HEADS))
+    placement = place(as_arrays(EXPERTS), layout, 2048.0)
+    found = passes_of(placement, TIMES, TRAFFIC, HIDDEN, 1.0)
+    np.testing.assert_allclose(found.forward[CONTEXT], [0.5, 0.5, 0, 0, 0])
+    np.testing.assert_allclose(found.backward[CONTEXT], [0.5, 0.5, 0, 0, 0])
+
+
+def test_ranks_that_split_experts_gather_tokens_and_scatter_results_both_ways():
+    split = TRAFFIC._replace(gathers=TRAFFIC.gathers + np.array([0.0] * 7 + [0.25]))
+    for some, more in zip(passes(EXPOSED), passes(EXPOSED, traffic=split), strict=True):
+        np.testing.assert_allclose(more[EXPERT] - some[EXPERT], [0, 0.5, 0, 0, 0])
+
+
+def test_a_host_shows_where_the_device_outruns_it():
+    times = TIMES._replace(issue_forward=np.array([7.0, 5.0, 0.5, 0.5, 1.0]))
+    placement = place(as_arrays(EXPERTS), as_arrays(LAYOUT), 2048.0)
+    found = passes_of(placement, times, TRAFFIC, EXPOSED, 1.0)
+    device = np.asarray(found.forward[:HOST].sum(0))
+    np.testing.assert_allclose(found.forward[HOST], np.maximum(times.issue_forward - device, 0.0))
+    assert np.count_nonzero(found.forward[HOST]) == 2  # the dense layer and the embedding
+    assert np.all(np.asarray(found.backward[HOST]) == 0.0)
 
 
 def test_routed_experts_need_no_gather_of_the_hidden_state():
@@ -177,6 +214,14 @@ def test_collectives_per_step_by_sharding(sharding, collectives):
     assert exposure(sharding) == pytest.approx(collectives)
 
 
+@pytest.mark.parametrize("sharding", [ZERO1, ZERO2, ZERO3])
+def test_copies_of_a_shard_reduce_once_per_step(sharding):
+    copied = TRAFFIC._replace(reduces=TRAFFIC.reduces + np.array([0.0] * 6 + [3.0, 0.0]))
+    layout = as_arrays(LAYOUT._replace(sharding=sharding))
+    found = float(exposed_data(layout, copied, WINDOW, EXPOSED))
+    assert found - exposure(sharding) == pytest.approx(3.0)
+
+
 def test_behind_endless_computation_one_bucket_stays_exposed():
     endless = WINDOW._replace(forward=np.float64(1e9), backward=np.float64(1e9))
     assert exposure(ZERO1, HIDDEN, endless) == pytest.approx(0.05 * 66.0)
@@ -190,7 +235,7 @@ def test_hiding_costs_the_slowdown():
 
 
 def test_other_groups_on_the_card_leave_less_to_hide_behind():
-    leaves = TRAFFIC._replace(sent_scaleout=np.full(6, 1e9))
+    leaves = TRAFFIC._replace(sent_scaleout=np.full(8, 1e9))
     busy = WINDOW._replace(card_forward=np.float64(4.0), card_backward=np.float64(8.0))
     less = WINDOW._replace(forward=np.float64(6.0), backward=np.float64(12.0))
     layout = as_arrays(LAYOUT._replace(sharding=ZERO1))
@@ -201,15 +246,15 @@ def test_other_groups_on_the_card_leave_less_to_hide_behind():
 
 def test_time_on_the_card_is_what_leaves_the_domain_over_its_bandwidth():
     sent = TRAFFIC._replace(
-        sent_scaleout=np.full(6, 5e9),
+        sent_scaleout=np.full(8, 5e9),
         forward_bytes=np.array([7.0, 1.0, 2.0, 0.0, 0.0]) * 5e9,
         backward_bytes=np.array([7.0, 2.0, 4.0, 0.0, 0.0]) * 5e9,
     )
-    held = card_times(as_arrays(EXPERTS), sent)
+    held = card_times(as_arrays(EXPERTS), as_arrays(LAYOUT), sent)
     calls = np.asarray(tensor_calls(as_arrays(EXPERTS)))
     context, experts = np.array([1.0, 1.0, 0.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0, 0.0, 0.0])
-    np.testing.assert_allclose(held.forward, 0.1 * (calls + context + 3.0 * experts))
-    np.testing.assert_allclose(held.backward, 0.1 * (calls + 2.0 * context + 6.0 * experts))
+    np.testing.assert_allclose(held.forward, 0.1 * (calls + context + 5.0 * experts))
+    np.testing.assert_allclose(held.backward, 0.1 * (calls + 2.0 * context + 8.0 * experts))
 
 
 @settings(max_examples=60, deadline=None)

@@ -110,7 +110,7 @@ FIGURE_1 = {
 @pytest.mark.parametrize("name", MODELS)
 def test_weights_and_optimiser_of_a_layer_are_those_published(name):
     model, _, layout = published(name)
-    per_layer = float(block_parameters(model, layout.tp, 1.0).shared[0])
+    per_layer = float(block_parameters(model, layout.tp, 1.0, 1.0).shared[0])
     states = WIDTHS.weight + WIDTHS.gradient + WIDTHS.optimizer
     total = states * per_layer * model.layers / layout.pp
     assert total / GIB == pytest.approx(FIGURE_1[name][0], rel=1e-3)

@@ -76,7 +76,8 @@ def test_fused_attention_by_hand():
     found = times(power=UNLIMITED._replace(highest=1.0))
     tokens, width = 2 * 2048 / 2, 64 * 2 * 96 / 4
     flop = 2 * tokens * 1024 * width
-    share = 2048 / (2048 + 600)
+    wide = 96 / (96 + 50) * (128 + 50) / 128
+    share = wide * 1024 / (1024 + 600)  # two context ranks: chunks of half the sequence
     forward = flop / (1e15 * 0.65 * share)
     backward = 2.5 * flop / (1e15 * 0.55 * share)
     assert float(found.attention_forward[DENSE]) == pytest.approx(forward, rel=1e-9)

@@ -68,7 +68,7 @@ PACE = power.Pace(np.ones(3), np.ones(3))
 LINPACK = linpack.Linpack(5e13, 13e-12, 35e-12, 96e9, 25e9, 0.6, POWER)
 PIPELINE = schedule.Pipeline(8.0, 2.0, 16.0)
 PLACEMENT = jax.eval_shape(placement.place, EXPERTS, LAYOUT, 2048.0)
-PAYLOADS = traffic.Payloads(np.ones(6), *([1.0] * 6))
+PAYLOADS = traffic.Payloads(np.ones(8), *([1.0] * 7))
 TRAFFIC = jax.eval_shape(traffic.step_traffic, PAYLOADS, LAYOUT, NETWORK, LIBRARY)
 TIMES = jax.eval_shape(operators.block_times, PLACEMENT, CHIP, STACK.kernels, POWER, LINKS)
 WINDOW = exposure.Window(1.0, 2.0, 12.0, 0.1, 0.1, 0.2)
@@ -90,19 +90,26 @@ KERNELS: dict[Callable, tuple] = {
     roofline.half_depth: (UNITS,),
     roofline.gemm_compute_time: (SHAPE, UNITS),
     roofline.gemm_bytes: (SHAPE, np.ones((17, 3))),
-    roofline.attention_share: (4096.0, 0.6, 600.0),
+    roofline.attention_share: (roofline.Span(4096.0, 128.0), roofline.Span(600.0, 50.0)),
     transformer.gemm_widths: (EXPERTS,),
     transformer.gemm_shapes: (EXPERTS, SHARE),
+    transformer.tensor_splits: (8.0, 2.0),
     transformer.repeated_keys: (EXPERTS, 128.0),
     transformer.mean_keys: (EXPERTS, 4096.0),
     transformer.attention_flop: (EXPERTS, SHARE),
     transformer.elementwise_bytes: (EXPERTS, SHARE),
-    parameters.block_parameters: (EXPERTS, 4.0, 8.0),
+    parameters.block_parameters: (EXPERTS, 4.0, 8.0, 2.0),
+    parameters.convention_flop_per_token: (
+        EXPERTS,
+        4096.0,
+        parameters.Convention(0.5, 1.0, 0.0, 3.0),
+    ),
     parameters.model_blocks: (EXPERTS,),
     parameters.parameter_count: (EXPERTS,),
     parameters.active_parameter_count: (EXPERTS,),
     parameters.model_flop_per_token: (EXPERTS, 4096.0),
     layout.chips_used: (LAYOUT,),
+    layout.shard_ranks: (LAYOUT,),
     placement.place: (EXPERTS, LAYOUT, 4096.0),
     placement.stage_blocks: (EXPERTS, LAYOUT),
     placement.stage_counts: (8.0,),
@@ -110,13 +117,15 @@ KERNELS: dict[Callable, tuple] = {
     placement.one_hot_of_largest: (np.ones(3), 8.0),
     placement.mean_over_stages: (PLACEMENT,),
     placement.held_parameters: (
-        jax.eval_shape(parameters.block_parameters, EXPERTS, 4.0, 8.0),
+        jax.eval_shape(parameters.block_parameters, EXPERTS, 4.0, 8.0, 2.0),
         PLACEMENT.blocks,
         LAYOUT,
     ),
     placement.sharded: (PLACEMENT.held, 1.0, 1.0),
     memory.layer_activation_bytes: (EXPERTS, SHARE, 0.0, 1.0, 2.0),
     memory.layers_in_flight: (np.ones(3), LAYOUT),
+    memory.kept_bytes: (LAYOUT, np.ones(2), np.ones(2)),
+    memory.memory_by_stage: (PLACEMENT, STEP.workload.widths, STACK.reserve, 1.0),
     memory.memory_split: (PLACEMENT, STEP.workload.widths, STACK.reserve, 1.0),
     memory.buffer_bytes: (PLACEMENT, 2.0, 160e6),
     topology.ranks_within: (GROUPS, NETWORK),
@@ -164,6 +173,7 @@ KERNELS: dict[Callable, tuple] = {
         NETWORK,
         LIBRARY,
     ),
+    exchange.uniform_exchange_costs: (REACH, NETWORK, LIBRARY),
     exchange.exchange_time: (np.ones(5), GROUP, NETWORK, LIBRARY),
     collectives.send_time: (1e6, 64.0, NETWORK),
     traffic.step_groups: (LAYOUT,),
@@ -190,7 +200,8 @@ KERNELS: dict[Callable, tuple] = {
     linpack.exposed_ratio: (5e13, LINPACK),
     linpack.linpack_metrics: (LINPACK,),
     operators.block_times: (PLACEMENT, CHIP, STACK.kernels, POWER, LINKS),
-    exposure.card_times: (EXPERTS, TRAFFIC),
+    exposure.card_times: (EXPERTS, LAYOUT, TRAFFIC),
+    exposure.context_rounds: (LAYOUT,),
     exposure.tensor_calls: (EXPERTS,),
     exposure.pass_times: (PLACEMENT, TIMES, TRAFFIC, STACK.overlap, 1.0),
     exposure.data_exposure: (LAYOUT, TRAFFIC, WINDOW, STACK.overlap),

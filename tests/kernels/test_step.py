@@ -7,7 +7,19 @@ from hypothesis import strategies as st
 
 from perfmodel.config.library import Library
 from perfmodel.lowering.site import lower_site
-from perfmodel_kernels.layout import ATTENTION, DDP, FULL, NONE, PARTS, ZERO1, ZERO2, ZERO3
+from perfmodel_kernels.layout import (
+    ATTENTION,
+    DDP,
+    FULL,
+    HEADS,
+    KEYS,
+    NONE,
+    PARTS,
+    ZERO1,
+    ZERO2,
+    ZERO3,
+)
+from perfmodel_kernels.schedule import DUALPIPE, GPIPE, ONE_F_ONE_B, ZERO_BUBBLE
 from perfmodel_kernels.step import FEASIBLE, OUT_OF_MEMORY, StepMetrics, TimeSplit
 from tests.kernels.examples import EXPERTS, GPT_22B, LAYOUT, LIBRARY, SINGLE, SITE, STACK
 
@@ -15,7 +27,7 @@ SHIPPED = Library()
 
 POWERS = (1.0, 2.0, 4.0, 8.0)
 layouts = st.builds(
-    lambda tp, cp, pp, dp, ep, rest: LAYOUT._replace(
+    lambda tp, cp, pp, dp, ep, rest, extra: LAYOUT._replace(
         tp=tp,
         cp=cp,
         pp=pp,
@@ -26,6 +38,13 @@ layouts = st.builds(
         micro_batches=rest[2] * pp,
         sharding=rest[3],
         recompute=rest[4],
+        etp=extra[0] if tp * cp * dp >= extra[0] * min(ep, tp * cp * dp) else 1.0,
+        context=extra[1],
+        schedule=extra[2] if rest[0] == 1.0 else ONE_F_ONE_B,
+        replicas=min(extra[3], cp * dp),
+        recomputed=extra[4],
+        offload_states=extra[5],
+        offload_activations=extra[6],
     ),
     tp=st.sampled_from(POWERS),
     cp=st.sampled_from(POWERS),
@@ -38,6 +57,15 @@ layouts = st.builds(
         st.sampled_from((1.0, 4.0)),
         st.sampled_from((DDP, ZERO1, ZERO2, ZERO3)),
         st.sampled_from((NONE, ATTENTION, PARTS, FULL)),
+    ),
+    extra=st.tuples(
+        st.sampled_from((1.0, 2.0)),
+        st.sampled_from((KEYS, HEADS)),
+        st.sampled_from((ONE_F_ONE_B, GPIPE, ZERO_BUBBLE, DUALPIPE)),
+        st.sampled_from((1.0, 4.0)),
+        st.sampled_from((0.25, 1.0)),
+        st.sampled_from((0.0, 1.0)),
+        st.sampled_from((0.0, 0.5)),
     ),
 )
 models = st.sampled_from([GPT_22B, EXPERTS])
@@ -186,8 +214,9 @@ def test_infinite_bandwidth_leaves_latencies(evaluation):
 
 
 def test_more_replicas_of_the_same_work_change_only_data_and_stragglers(evaluation):
-    few = seconds(evaluation(SITE, LAYOUT).step)
-    many = seconds(evaluation(SITE, LAYOUT._replace(dp=64.0)).step)
+    site = with_step(workload=SITE.step.workload._replace(cast_bytes=0.0))
+    few = seconds(evaluation(site, LAYOUT).step)
+    many = seconds(evaluation(site, LAYOUT._replace(dp=64.0)).step)
     for kind in set(TimeSplit._fields) - {"data", "straggler", "optimizer"}:
         assert getattr(many, kind) == getattr(few, kind)
     assert many.straggler > few.straggler

@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from perfmodel_kernels.layout import DDP, HEADS
 from perfmodel_kernels.traffic import (
     CONTEXT,
     EXPERT_GRADIENT,
-    EXPERT_WEIGHT,
+    EXPERT_TENSOR,
     GRADIENT,
     TENSOR,
     WEIGHT,
@@ -22,7 +23,8 @@ from tests.kernels.difference import check_gradient
 from tests.kernels.examples import LAYOUT, LIBRARY, NETWORK, SINGLE, as_arrays
 
 PAYLOADS = Payloads(
-    gathers=np.array([50e6, 20e6, 4e9, 2e9, 1e9, 0.5e9]),
+    gathers=np.array([50e6, 20e6, 4e9, 2e9, 1e9, 0.5e9, 0.25e9, 30e6]),
+    heads=np.float64(15e6),
     tokens=np.float64(1024.0),
     copies=np.float64(4.0),
     unit_limit=np.float64(4.0),
@@ -50,8 +52,19 @@ LAUNCH = LIBRARY.launch
 def test_groups_follow_the_order_tensor_context_data():
     groups = groups_of(as_arrays(LAYOUT._replace(ep=8.0)))
     # tp 4, cp 2, dp 32; gradients over context and data; experts over what 8 ranks leave
-    np.testing.assert_array_equal(groups.size, [4, 2, 64, 32, 8])
-    np.testing.assert_array_equal(groups.stride, [1, 4, 4, 8, 1])
+    np.testing.assert_array_equal(groups.size, [4, 2, 64, 32, 1, 1, 8])
+    np.testing.assert_array_equal(groups.stride, [1, 4, 4, 8, 256, 1, 1])
+
+
+def test_copies_lie_outside_their_shard_and_expert_tensor_ranks_innermost():
+    groups = groups_of(as_arrays(LAYOUT._replace(ep=8.0, etp=2.0, replicas=4.0)))
+    np.testing.assert_array_equal(groups.size, [4, 2, 16, 16, 4, 2, 8])
+    np.testing.assert_array_equal(groups.stride, [1, 4, 4, 16, 64, 1, 2])
+
+
+def test_without_sharding_there_are_no_copies():
+    groups = groups_of(as_arrays(LAYOUT._replace(replicas=4.0, sharding=DDP)))
+    assert (groups.size[2], groups.size[4]) == (64, 1)
 
 
 @settings(max_examples=40, deadline=None)
@@ -64,7 +77,7 @@ def test_groups_follow_the_order_tensor_context_data():
 def test_no_group_has_less_than_one_rank_nor_more_than_a_stage(tp, cp, dp, ep):
     groups = groups_of(as_arrays(LAYOUT._replace(tp=tp, cp=cp, dp=dp, ep=ep)))
     assert np.all(np.asarray(groups.size) >= 1)
-    assert np.all(np.asarray(groups.size)[:4] <= tp * cp * dp)
+    assert np.all(np.asarray(groups.size)[:6] <= tp * cp * dp)
 
 
 def test_one_chip_talks_to_nobody():
@@ -108,10 +121,18 @@ def test_context_ranks_next_to_each_other_use_the_switch():
 
 
 def test_calls_are_independent():
-    heavier = PAYLOADS._replace(gathers=PAYLOADS.gathers * [1, 1, 1, 2, 1, 1])
+    heavier = PAYLOADS._replace(gathers=PAYLOADS.gathers * [1, 1, 1, 2, 1, 1, 1, 1])
     before, after = traffic(LAYOUT), traffic(LAYOUT, heavier)
     changed = np.asarray(after.gathers) != np.asarray(before.gathers)
     np.testing.assert_array_equal(np.flatnonzero(changed), [WEIGHT])
+
+
+def test_heads_traded_for_sequence_by_hand():
+    # two ranks four chips apart, on one switch: half of the buffer goes to the other
+    found = traffic(LAYOUT._replace(context=HEADS), network=BULK)
+    assert float(found.heads) == pytest.approx(LAUNCH + STEP[0] + 15e6 / 2 / 400e9, rel=1e-6)
+    assert float(found.sent_scaleup[CONTEXT]) == pytest.approx(20e6 / 2)
+    assert float(found.sent_scaleout[CONTEXT]) == 0.0
 
 
 def test_a_message_to_the_next_stage_crosses_what_a_stage_spans():
@@ -134,11 +155,11 @@ def test_exchange_bytes_are_dispatch_and_combine():
 
 
 @settings(max_examples=40, deadline=None)
-@given(call=st.integers(TENSOR, EXPERT_WEIGHT), factor=st.floats(1.01, 8.0))
+@given(call=st.integers(TENSOR, EXPERT_TENSOR), factor=st.floats(1.01, 8.0))
 def test_a_larger_payload_never_makes_a_call_faster(call, factor):
     larger = PAYLOADS.gathers.copy()
     larger[call] *= factor
-    layout = LAYOUT._replace(ep=4.0)
+    layout = LAYOUT._replace(ep=4.0, etp=2.0, replicas=2.0)
     before = np.asarray(traffic(layout).gathers)
     after = np.asarray(traffic(layout, PAYLOADS._replace(gathers=larger)).gathers)
     assert np.all(after >= before)
@@ -147,7 +168,7 @@ def test_a_larger_payload_never_makes_a_call_faster(call, factor):
 
 def test_infinite_bandwidth_leaves_the_latencies():
     free = NETWORK._replace(bandwidth=NETWORK.bandwidth * 1e12, pair=NETWORK.pair * 1e12)
-    quiet = PAYLOADS._replace(gathers=np.zeros(6), boundary=np.float64(0.0))
+    quiet = PAYLOADS._replace(gathers=np.zeros(8), boundary=np.float64(0.0))
     for found, expected in zip(
         traffic(LAYOUT, PAYLOADS, free).gathers, traffic(LAYOUT, quiet).gathers, strict=True
     ):

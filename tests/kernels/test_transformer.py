@@ -213,17 +213,36 @@ def test_every_tensor_rank_computes_a_key_head_of_its_own():
 
 
 def test_tensor_ranks_hold_disjoint_parts_of_the_matrices():
-    whole, parts = parameters_of(GPT_22B, 1.0, 1.0), parameters_of(GPT_22B, 8.0, 1.0)
+    whole, parts = (parameters_of(GPT_22B, tp, 1.0, 1.0) for tp in (1.0, 8.0))
     norms = 2 * 6144
     held = 8 * (float(parts.shared[0]) - norms) + norms
     assert held == pytest.approx(float(whole.shared[0]), rel=1e-12)
 
 
 def test_expert_ranks_hold_disjoint_experts():
-    whole, part = parameters_of(EXPERTS, 1.0, 1.0), parameters_of(EXPERTS, 1.0, 16.0)
+    whole, part = (parameters_of(EXPERTS, 1.0, ep, 1.0) for ep in (1.0, 16.0))
     np.testing.assert_allclose(16 * part.routed, whole.routed, rtol=1e-12)
     np.testing.assert_array_equal(part.shared, whole.shared)
     assert float(whole.routed[1]) == 64 * 3 * 6144 * 2048
+
+
+def test_ranks_that_split_an_expert_hold_disjoint_parts_and_do_disjoint_work():
+    whole, part = (parameters_of(EXPERTS, 1.0, 8.0, etp) for etp in (1.0, 4.0))
+    np.testing.assert_allclose(4 * part.routed, whole.routed, rtol=1e-12)
+    alone, split = (share_of(LAYOUT._replace(ep=8.0, etp=etp), 2048.0) for etp in (1.0, 4.0))
+    for name in ("expert_up", "expert_down"):
+        row = GEMMS.index(name)
+        once, shared = shapes_of(EXPERTS, alone), shapes_of(EXPERTS, split)
+        assert float(shared.m[row, 0]) == 4 * float(once.m[row, 0])
+        flop = [float((s.groups * s.m * s.n * s.k)[row, 0]) for s in (once, shared)]
+        assert flop[0] == pytest.approx(flop[1])
+
+
+def test_without_a_mask_a_token_attends_to_twice_the_keys():
+    whole = GPT_22B._replace(causal=0.0)
+    assert float(mean_keys(whole, 4096.0)) == 4096.0
+    windowed = whole._replace(window=512.0, window_share=0.5)
+    assert float(mean_keys(windowed, 4096.0)) == 0.5 * (512 + 4096)
 
 
 def test_every_kind_of_block_has_its_operators():

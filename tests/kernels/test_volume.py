@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from perfmodel_kernels.layout import DDP, FULL, NONE, ZERO1, ZERO2, ZERO3
+from perfmodel_kernels.layout import DDP, FULL, HEADS, KEYS, NONE, ZERO1, ZERO2, ZERO3
 from perfmodel_kernels.placement import place
 from perfmodel_kernels.traffic import StepTraffic
 from perfmodel_kernels.volume import Volume, step_volume
@@ -11,11 +11,12 @@ from tests.kernels.compiling import compiled
 from tests.kernels.difference import check_gradient
 from tests.kernels.examples import EXPERTS, GPT_22B, LAYOUT, as_arrays
 
-UP = np.array([1.0, 10.0, 100.0, 1e3, 1e4, 1e5])
+UP = np.array([1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6, 1e7])
 OUT = 1e6 * UP
 TRAFFIC = StepTraffic(
-    gathers=np.zeros(6),
-    reduces=np.zeros(6),
+    gathers=np.zeros(8),
+    reduces=np.zeros(8),
+    heads=np.float64(0.0),
     dispatch=np.float64(0.0),
     combine=np.float64(0.0),
     send=np.float64(0.0),
@@ -50,7 +51,8 @@ def test_calls_of_a_dense_step_by_hand(sharding):
     # 8 micro-batches, 12 layers a stage, forward and backward; both ends over four stages
     tensor = 8 * 2 * (12 * 4 + 2 / 4)
     context = 8 * 3 * 12  # once forward, keys and their gradients backward
-    calls = np.array([tensor, context, reduced, gathered, reduced, gathered])
+    # copies reduce once: twice the bytes of a gather; no expert layer, no expert tensor ranks
+    calls = np.array([tensor, context, reduced, gathered, reduced, gathered, 2, 0])
     assert found.scaleup == pytest.approx(calls @ UP)
     assert found.scaleout == pytest.approx(calls @ OUT)
 
@@ -59,6 +61,11 @@ def test_full_recompute_repeats_the_forward_collectives():
     once = volume(GPT_22B, LAYOUT._replace(recompute=NONE))
     again = volume(GPT_22B, LAYOUT._replace(recompute=FULL))
     assert again.scaleup - once.scaleup == pytest.approx(8 * (12 * 4 + 0.5) + 8 * 12 * 10)
+
+
+def test_heads_go_once_each_way():
+    ring, heads = (volume(GPT_22B, LAYOUT._replace(context=kind)) for kind in (KEYS, HEADS))
+    assert ring.scaleup - heads.scaleup == pytest.approx(8 * 12 * 10)
 
 
 @pytest.mark.parametrize(("mode", "forward_passes"), [(NONE, 1), (FULL, 2)])
