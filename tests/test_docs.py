@@ -250,6 +250,7 @@ EXAMPLE = Model(
     experts=16.0, top_k=3.0, expert_ffn=352.0, shared_ffn=416.0, leading_dense=2.0,
     expert_share=1.0, unit_limit=3.0, imbalance=1.0, prediction_layers=1.0, window=2048.0,
     window_share=0.0,
+    causal=1.0,
 )  # fmt: skip
 """Widths that no two symbols share."""
 
@@ -288,7 +289,15 @@ def evaluated(cell: str, known: dict[str, float]) -> float:
 def whole(model: Model, tp: float = 1.0) -> tuple[Model, Share]:
     values = Model(*(jnp.asarray(value, float) for value in model))
     share = Share(
-        tokens=64.0, sequences=1.0, length=LENGTH, tp=tp, cp=1.0, ep=1.0, sequence_split=1.0
+        tokens=64.0,
+        sequences=1.0,
+        length=LENGTH,
+        tp=tp,
+        cp=1.0,
+        ep=1.0,
+        etp=1.0,
+        span=LENGTH,
+        sequence_split=1.0,
     )
     return values, Share(*(jnp.asarray(value, float) for value in share))
 

@@ -20,6 +20,8 @@ COLORS = {
     "tensor": "#8C2D04",
     "context": "#CC4C02",
     "expert": "#EC7014",
+    "offload": "#FFF1C9",
+    "host": "#737373",
     "pipeline": "#FE9929",
     "bubble": "#D9D9D9",
     "data": "#FEC44F",
