@@ -9,6 +9,7 @@ from perfmodel.config.library import Library
 from perfmodel.config.measurements import shipped_measurements
 from perfmodel.studies.judged import (
     Judged,
+    Measure,
     MeasurementSet,
     baselines,
     group_of,
@@ -95,14 +96,20 @@ def answer(sets: Mapping[str, Judged], grouping: str = "") -> dict[str, Any]:
     dict[str, Any]
         Figures of all rows at the top, those of each set under ``sets``.
     """
-    names = [name for name, judged in sets.items() for _ in judged.rows]
+    labels = [label for name, judged in sets.items() for label in _labels(name, judged)]
     groups = [
         group for judged in sets.values() for group in group_of(judged, _of(judged, grouping))
     ]
     whole = document(score(joined([rows_of(judged) for judged in sets.values()]), groups))
-    for name, row in zip(names, whole["per_row"], strict=True):
-        row["set"] = name
+    for label, row in zip(labels, whole["per_row"], strict=True):
+        row.update(label)
     return {**whole, "sets": {name: _part(name, sets[name], grouping) for name in sets}}
+
+
+def _labels(name: str, judged: Judged) -> list[dict[str, str]]:
+    """Set, quantity and unit of each row."""
+    whole = Measure(judged.quantity, judged.unit)
+    return [{"set": name, **(row.measure or whole)._asdict()} for row in judged.rows]
 
 
 def _of(judged: Judged, grouping: str) -> str:
