@@ -13,6 +13,7 @@ Files = Annotated[list[Path] | None, Parameter(consume_multiple=True, negative=(
 def validate(
     *,
     power: Files = None,
+    host_collectives: Files = None,
     by: str = "",
     gate: Path | None = None,
     out: Path | None = None,
@@ -28,6 +29,8 @@ def validate(
     ----------
     power
         Power of Linpack systems, metered nodes and states of chips; files of your own behind it.
+    host_collectives
+        Collectives of MPI libraries in host memory; files of your own behind it.
     by
         What to group the errors by; each set has groupings of its own.
     gate
@@ -46,4 +49,6 @@ def validate(
     from perfmodel.config.library import Library
 
     wanted = Wanted(format, by, gate, out, device, started)
-    return deliver({"power": power}, Library(configs or ()), wanted)
+    return deliver(
+        {"power": power, "host_collectives": host_collectives}, Library(configs or ()), wanted
+    )

@@ -35,8 +35,15 @@ def _power(library: Library) -> Calibrated:
     return fit_linpack(library)
 
 
+def _hosts(library: Library) -> Calibrated:
+    from perfmodel.studies.calibrate_hosts import fit_hosts  # it takes this file's types
+
+    return fit_hosts(library)
+
+
 FITS: dict[str, Calibration] = {
     "power": Calibration("Energies of FP64 arithmetic, from Linpack systems", _power),
+    "hosts": Calibration("Nodes of message-passing libraries, from collectives", _hosts),
 }
 """Name of an option of `perfmodel calibrate` to its fit."""
 

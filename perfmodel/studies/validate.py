@@ -7,6 +7,7 @@ from typing import Any
 from perfmodel.config.faults import Fault, Faults, attempt, nearest, one_of, refuse, shown
 from perfmodel.config.library import Library
 from perfmodel.config.measurements import shipped_measurements
+from perfmodel.studies.host_collectives_validation import judge_host_collectives
 from perfmodel.studies.judged import (
     Judged,
     Measure,
@@ -25,6 +26,11 @@ SETS: dict[str, MeasurementSet] = {
         "Power of Linpack systems, metered nodes and states of chips",
         ("power_hpl.csv", "power_training.csv", "power_states.csv"),
         judge_power,
+    ),
+    "host_collectives": MeasurementSet(
+        "Message-passing collectives in host memory",
+        ("collectives_eu.csv",),
+        judge_host_collectives,
     ),
 }
 """Name of an option of `perfmodel validate` to its set."""
