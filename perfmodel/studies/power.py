@@ -8,7 +8,7 @@ from perfmodel.studies.best_layout import Row
 from perfmodel.studies.power_cap import cap_curve
 from perfmodel.studies.power_holding import Design, what_fits
 from perfmodel.studies.power_limit import Limited, limited_row
-from perfmodel.studies.power_year import pue_over_year
+from perfmodel.studies.power_year import years
 
 Progress = Callable[[int], None]
 
@@ -74,7 +74,7 @@ def answer(question: Question, done: Progress = lambda _: None) -> Power:
     done(1)
     curve = cap_curve(scenario, limited.free) if limited.free["feasible"] else []
     done(1)
-    year = pue_over_year(scenario.machine)
+    year = years({question.site: scenario.machine})
     done(1)
     holds = []
     for limit in question.limits:

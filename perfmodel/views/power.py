@@ -1,4 +1,4 @@
-"""Power of a job on a site on the terminal, and its figure from the stored curve."""
+"""Power of a job on a site on the terminal, and its figures from the stored tables."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -139,24 +139,28 @@ def _holds(holds: Sequence[Row]) -> list[RenderableType]:
     return parts
 
 
-def draw_curve(folder: Path, caption: str) -> list[Path]:
-    """Draws the stored cap curve.
+def draw_stored(folder: Path, caption: str) -> list[Path]:
+    """Draws the figures of what is stored.
 
     Parameters
     ----------
     folder
-        Where the table is and the figure goes.
+        Where the tables are and the figures go.
     caption
         Where the numbers come from.
 
     Returns
     -------
     list[Path]
-        PNG and SVG.
+        PNG and SVG of each figure; the cap curve is missing where no layout is feasible.
     """
     from perfmodel.results.parquet import read
-    from perfmodel.views.figures import power_cap
+    from perfmodel.views.figures import power_cap, pue_year
     from perfmodel.views.figures.sheet import save
 
-    rows = read(folder / "power_cap.parquet").rows
-    return save(power_cap.draw(rows, caption), folder, "power_cap")
+    drawn = []
+    for stem, draw in (("power_cap", power_cap.draw), ("power_year", pue_year.draw)):
+        path = folder / f"{stem}.parquet"
+        if path.exists():
+            drawn += save(draw(read(path).rows, caption), folder, stem)
+    return drawn
