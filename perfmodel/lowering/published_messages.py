@@ -1,12 +1,13 @@
 """Published rows of message-passing collectives as methods, and the nodes that run them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from perfmodel.config.documents import FieldPath, Place, read
-from perfmodel.config.faults import Fault, attempt, refuse, short_path
+from perfmodel.config.faults import Fault, Faults, attempt, refuse, short_path
 from perfmodel.config.library import Library
 from perfmodel.config.measurements import FOLDER
 from perfmodel.config.schema.hosts import MessageHost
@@ -147,9 +148,10 @@ def _hosts(path: Path) -> dict[str, MessageHost]:
             fault = Fault(problem="not a table of a system's nodes", field=system)
             found.append(fault.at(*place(())))
             continue
-        host = attempt(found, validate, MessageHost, values, place)
-        if host is not None:
-            hosts[system] = host
+        try:
+            hosts[system] = validate(MessageHost, values, place)
+        except Faults as error:
+            found += [replace(one, field=f"{system}.{one.field}") for one in error.faults]
     refuse(found)
     return hosts
 

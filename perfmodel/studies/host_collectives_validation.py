@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from perfmodel.config.faults import Fault, Faults, one_of, shown
+from perfmodel.config.faults import Fault, Faults, short_path, shown
 from perfmodel.config.library import Library
 from perfmodel.config.measurements import read_files
 from perfmodel.config.schema.hosts import MessageHost
@@ -74,9 +74,9 @@ def judge_host_collectives(files: Sequence[Path], library: Library) -> Judged:
     hosts = read_hosts(library)
     rows = [row for row in read_files(files, CollectiveRow) if row.memory == HOST]
     if not rows:
-        files_named = ", ".join(shown(str(path)) for path in files)
-        expected = f'rows whose memory is "{HOST}"'
-        raise Faults([Fault(problem="nothing to judge", value=files_named, expected=expected)])
+        expected = f"rows whose memory is {shown(HOST)}"
+        fault = Fault(problem="nothing to judge", expected=expected)
+        raise Faults(fault.at(short_path(path)) for path in files)
     used = [row for row in rows if row.use != "exclude"]
     excluded = Counter(row.exclude_reason or "not stated" for row in rows if row.use == "exclude")
     return Judged(
@@ -130,7 +130,7 @@ def _all_times(*inputs: Any) -> Any:
 def unpredicted(row: CollectiveRow, hosts: Mapping[str, MessageHost]) -> str:
     """Why a row has no prediction; empty where it has one."""
     if row.system not in hosts:
-        return f"no nodes of this system: hosts.toml has {one_of(hosts)}"
+        return f"no such system in hosts.toml, which has {', '.join(hosts) or 'none'}"
     if not methods_of(row):
         return "no method for this collective and algorithm"
     if not (row.size_bytes and row.ranks and row.tasks_per_node):
@@ -168,7 +168,7 @@ def _groups(row: CollectiveRow) -> dict[str, str]:
 def _notes(rows: Sequence[CollectiveRow], hosts: Mapping[str, MessageHost]) -> list[str]:
     chosen = Counter(row.system for row in rows if fitted(row))
     found = [
-        f"{system}: {_parameters(hosts[system])} parameters, fitted to {count} of its rows"
+        f"{system}: {_parameters(hosts[system])} parameters, fitted to {count} of its rows."
         for system, count in chosen.items()
         if system in hosts
     ]
@@ -176,10 +176,10 @@ def _notes(rows: Sequence[CollectiveRow], hosts: Mapping[str, MessageHost]) -> l
     if busy:
         found.append(
             f"{len(busy)} rows are of busy runs, whose latencies share a fitted factor that says "
-            "nothing of other runs"
+            "nothing of other runs."
         )
     if chosen:
-        found.append("the methods were written with the rows in sight, those left out as well")
+        found.append("The methods were written with all rows in sight, those left out as well.")
     return found + _repeats(rows)
 
 
@@ -195,6 +195,6 @@ def _repeats(rows: Sequence[CollectiveRow]) -> list[str]:
         return []
     low, high = median(least), median(most)
     return [
-        f"repeats of a call, over the median: least {low:.0%} below, 95th percentile {high:.0%} "
-        "above, in the median over the rows"
+        f"Repeats of a call beside their median: the least {low:.0%} below, the 95th percentile "
+        f"{high:.0%} above, in the median over the rows."
     ]
