@@ -1,5 +1,6 @@
 """Power of a job on a site on the terminal, and its figures from the stored tables."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,9 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
+from perfmodel.config.units import text
 from perfmodel.results.columns import COLUMNS, POWER, POWER_SPLIT, Column
+from perfmodel.views.quantities import human
 from perfmodel.views.terminal import facts, split, table
 
 Row = Mapping[str, Any]
@@ -57,10 +60,24 @@ def terminal_parts(found: Any) -> list[RenderableType]:
     else:
         columns = [Column("layout", "", "layout"), *(COLUMNS[name] for name in _HEAD)]
         parts = [facts(title, [""], columns, [row]), _split(row)]
+    parts += [Text(" ".join(lines)) for lines in [_surroundings(row)] if lines]
     parts += limit_parts(found.limited.free, found.limited.strategies)
     parts += [Text(line) for line in _efficient(found.curve)]
     parts += [_year(found.year), *_holds(found.holds)]
     return parts
+
+
+def _surroundings(row: Row) -> list[str]:
+    """Water and heat, where the site states them."""
+    water, heat = (EXTRA[name] for name in ("water_use", "reused_heat"))
+    said = []
+    if math.isfinite(row[water.key]):
+        usage = text(row[water.key] / row["it_power_w"], "m^3/J")
+        said.append(f"Water: {human(row[water.key], water)}, {usage} of the IT equipment.")
+    if math.isfinite(row[heat.key]):
+        share = row[heat.key] / row["it_power_w"]
+        said.append(f"Heat put to use: {human(row[heat.key], heat)}, {share:.0%} of the IT power.")
+    return said
 
 
 def _split(row: Row) -> RenderableType:

@@ -11,7 +11,7 @@ from perfmodel.results.columns import POWER_SPLIT
 from perfmodel.views.comparison import _connections, _power
 from perfmodel.views.figures import power_cap, pue_year
 from perfmodel.views.figures.sheet import house_style
-from perfmodel.views.power import limit_parts
+from perfmodel.views.power import _surroundings, limit_parts
 
 CAPS = np.linspace(200.0, 700.0, 6)
 ENERGY = np.array([12.0, 10.5, 9.9, 9.7, 9.8, 10.0])
@@ -165,3 +165,11 @@ def test_no_text_of_the_year_leaves_the_sheet(year):
         ]
     assert all(year.bbox.padded(1).contains(box.x0, box.y0) for box in boxes)
     assert all(year.bbox.padded(1).contains(box.x1, box.y1) for box in boxes)
+
+
+def test_water_and_heat_are_said_where_the_site_states_them():
+    row = {"it_power_w": 100e6, "water_use_m3_per_s": 0.01, "reused_heat_w": 25e6}
+    water, heat = _surroundings(row)
+    assert water == "Water: 864 m^3/day, 0.36 L/kWh of the IT equipment."
+    assert heat == "Heat put to use: 25.0 MW, 25% of the IT power."
+    assert _surroundings({**row, "water_use_m3_per_s": math.nan, "reused_heat_w": math.nan}) == []
