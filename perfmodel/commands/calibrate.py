@@ -14,6 +14,7 @@ def calibrate(
     *,
     power: Asked = False,
     hosts: Asked = False,
+    fabrics: Asked = False,
     write: Annotated[bool, Parameter(negative=())] = False,
     format: Literal["table", "json"] = "table",
     device: Literal["auto", "cpu", "gpu", "tpu"] = "auto",
@@ -29,6 +30,8 @@ def calibrate(
         Energies of FP64 arithmetic, from Linpack systems.
     hosts
         Nodes of message-passing libraries, from collectives in host memory.
+    fabrics
+        Links, protocols and launches, from all-reduces in device memory on few nodes.
     write
         Put the fitted values into the config files that hold them; without it nothing is changed.
     format
@@ -43,7 +46,7 @@ def calibrate(
     from perfmodel.config.library import Library
 
     return deliver(
-        {"power": power, "hosts": hosts},
+        {"power": power, "hosts": hosts, "fabrics": fabrics},
         Library(configs or ()),
         Wanted(format, write, device, started),
     )

@@ -14,6 +14,8 @@ def validate(
     *,
     power: Files = None,
     host_collectives: Files = None,
+    exchanges: Files = None,
+    collectives: Files = None,
     by: str = "",
     gate: Path | None = None,
     out: Path | None = None,
@@ -31,6 +33,10 @@ def validate(
         Power of Linpack systems, metered nodes and states of chips; files of your own behind it.
     host_collectives
         Collectives of MPI libraries in host memory; files of your own behind it.
+    exchanges
+        Dispatch and combine of expert-parallel groups; files of your own behind it.
+    collectives
+        Collectives in device memory; files of your own behind it.
     by
         What to group the errors by; each set has groupings of its own.
     gate
@@ -49,6 +55,10 @@ def validate(
     from perfmodel.config.library import Library
 
     wanted = Wanted(format, by, gate, out, device, started)
-    return deliver(
-        {"power": power, "host_collectives": host_collectives}, Library(configs or ()), wanted
-    )
+    asked = {
+        "power": power,
+        "host_collectives": host_collectives,
+        "collectives": collectives,
+        "exchanges": exchanges,
+    }
+    return deliver(asked, Library(configs or ()), wanted)

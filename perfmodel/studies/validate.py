@@ -7,6 +7,8 @@ from typing import Any
 from perfmodel.config.faults import Fault, Faults, attempt, nearest, one_of, refuse, shown
 from perfmodel.config.library import Library
 from perfmodel.config.measurements import shipped_measurements
+from perfmodel.studies.collectives_validation import judge_collectives
+from perfmodel.studies.exchange_rows import judge_exchanges
 from perfmodel.studies.host_collectives_validation import judge_host_collectives
 from perfmodel.studies.judged import (
     Judged,
@@ -31,6 +33,14 @@ SETS: dict[str, MeasurementSet] = {
         "Message-passing collectives in host memory",
         ("collectives_eu.csv",),
         judge_host_collectives,
+    ),
+    "exchanges": MeasurementSet(
+        "Exchanges of tokens between experts", ("moe_exchange.csv",), judge_exchanges
+    ),
+    "collectives": MeasurementSet(
+        "Collectives in device memory",
+        ("collectives.csv", "collectives_eu.csv"),
+        judge_collectives,
     ),
 }
 """Name of an option of `perfmodel validate` to its set."""
