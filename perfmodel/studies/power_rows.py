@@ -17,7 +17,7 @@ from perfmodel.config.schema.power_measurement import KILOWATT, LinpackRow, Mete
 from perfmodel.config.schema.scenario import Machine
 from perfmodel.engine.run import compiled
 from perfmodel.lowering.chip import lower_power
-from perfmodel.lowering.fabric import fabric_power
+from perfmodel.lowering.fabric_power import fabric_power
 from perfmodel.lowering.published_power import (
     SITE,
     SMALL,
@@ -179,8 +179,7 @@ def linpack_power(chip: float, machine: Machine) -> float:
     float
         Power. [W]
     """
-    fabric = fabric_power(machine.fabric, machine.node.nic_bandwidth)
-    return plug_power(chip, lower_node(machine.node)) + fabric
+    return plug_power(chip, lower_node(machine.node)) + fabric_power(machine, machine.chips)
 
 
 def _linpack(row: LinpackRow, library: Library) -> Iterator[Judgement]:
