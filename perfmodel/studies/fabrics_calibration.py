@@ -147,6 +147,12 @@ FITTED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 """Kind and name of a config to its fitted knobs. What rings alone would say of H100 and Blackwell
 stands: no such row has a time. Systems with small messages have a launch each."""
 
+MOST_NAMED = 5
+"""Systems that a source names."""
+
+VALUE_WIDTH = 27
+"""Where the comment behind a value begins, less two blanks; a long value moves it."""
+
 BOUNDS = {"": "", "low": ", at its lower bound", "high": ", at its upper bound"}
 """Bound of an estimate to what its source says of it."""
 
@@ -357,6 +363,9 @@ def _order(target: Target) -> tuple[str, str, int]:
 def _target(one: Measured, knob: str, small: set[str], library: Library) -> Target | None:
     """Where the knob of a row stands, none where it is not fitted."""
     place = PLACES[knob]
+    alone = (one.row.ranks or 0) <= one.platform.machine.chip.scaleup.domain
+    if place.kind == "fabrics" and alone:
+        return None
     if place.kind == "systems":
         known = one.row.system in small
         return _launch(one.system, place, library) if known else None
@@ -410,12 +419,13 @@ def _edits(
     """The fitted value, the levels above that keep their distance, and who takes it over."""
     today = datetime.datetime.now(tz=datetime.UTC).date()
     names = dict.fromkeys(name for name, used in zip(systems, rows, strict=True) if used)
-    said = f"{rows.sum()} all-reduces of {', '.join(names)}, {today}"
+    who = ", ".join(names) if len(names) <= MOST_NAMED else f"{len(names)} systems"
+    said = f"{rows.sum()} all-reduces of {who} (configs/validation), {today}"
     source = f"fit to {said}{BOUNDS[estimate.bound]}"
     if not estimate.identified and not estimate.bound:
         source = f"estimate: from the prior, {said} say little of it"
     unit, value = estimate.parameter.unit, estimate.value
-    yield Edit(target.path, target.field, _text(value, unit), source)
+    yield Edit(target.path, target.field, _text(target.field, value, unit), source)
     if target.knob == "outer_latency":
         yield from _levels_above(library, target, value)
     if target.knob in FOLLOWED:
@@ -423,7 +433,10 @@ def _edits(
         for name in FOLLOWERS.get(target.name, ()):
             path = library.document(place.kind, name).path
             yield Edit(
-                path, place.field, _text(value, unit), f"estimate: as {target.name}, {today}"
+                path,
+                place.field,
+                _text(target.field, value, unit),
+                f"estimate: as {target.name}, {today}",
             )
 
 
@@ -433,9 +446,10 @@ def _levels_above(library: Library, target: Target, value: float) -> Iterator[Ed
         farther = level.latency - leaf.latency
         text = f"estimate: leaf + {farther / MICROSECOND:.2g} us of switches and fibre"
         field = ("level", number, "latency")
-        yield Edit(target.path, field, _text(value + farther, "s"), text)
+        yield Edit(target.path, field, _text(field, value + farther, "s"), text)
 
 
-def _text(value: float, unit: str) -> str:
-    """A value as a config holds it."""
-    return f'"{value / MICROSECOND:.3g} us"' if unit == "s" else f"{value:.3g}"
+def _text(field: FieldPath, value: float, unit: str) -> str:
+    """A value as a config holds it, blanks up to the comment."""
+    written = f'"{value / MICROSECOND:.3g} us"' if unit == "s" else f"{value:.3g}"
+    return written.ljust(VALUE_WIDTH - len(f"{field[-1]} = "))
