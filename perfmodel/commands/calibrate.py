@@ -13,6 +13,8 @@ Asked = Annotated[bool, Parameter(negative=())]
 def calibrate(
     *,
     power: Asked = False,
+    hosts: Asked = False,
+    fabrics: Asked = False,
     write: Annotated[bool, Parameter(negative=())] = False,
     format: Literal["table", "json"] = "table",
     device: Literal["auto", "cpu", "gpu", "tpu"] = "auto",
@@ -26,6 +28,10 @@ def calibrate(
     ----------
     power
         Energies of FP64 arithmetic, from Linpack systems.
+    hosts
+        Nodes of message-passing libraries, from collectives in host memory.
+    fabrics
+        Links, protocols and launches, from all-reduces in device memory on few nodes.
     write
         Put the fitted values into the config files that hold them; without it nothing is changed.
     format
@@ -39,4 +45,8 @@ def calibrate(
     from perfmodel.commands.calibration import Wanted, deliver
     from perfmodel.config.library import Library
 
-    return deliver({"power": power}, Library(configs or ()), Wanted(format, write, device, started))
+    return deliver(
+        {"power": power, "hosts": hosts, "fabrics": fabrics},
+        Library(configs or ()),
+        Wanted(format, write, device, started),
+    )

@@ -68,6 +68,7 @@ def deliver(question: Question, answer: Answer) -> int:
         files += _store(answer.out, "scaling", comparison.curves, question)
         files += _store(answer.out, "decomposition", comparison.decomposition, question)
         files += _store(answer.out, "network", comparison.network, question)
+        files += _store(answer.out, "pue_year", comparison.year, question)
         files += draw_stored(answer.out, OTHER_FIGURES, caption) + second.collect()
     wall = time.perf_counter() - answer.started
     if answer.format == "json":
@@ -113,6 +114,7 @@ def document(comparison: Comparison, files: list[Path], wall: float) -> dict:
         "decomposition": comparison.decomposition,
         "scaling": comparison.curves,
         "network": comparison.network,
+        "year": comparison.year,
         "conclusion": comparison.conclusion,
         "files": [str(path) for path in files],
         "wall_s": wall,

@@ -87,6 +87,7 @@ def _compare() -> dict[str, Any]:
         "decomposition": {**rows, "description": "Factors whose logarithms sum to the ratio's."},
         "scaling": {**rows, "description": "Rows of the scaling curves."},
         "network": {**rows, "description": "Throughput with other networks, first workload."},
+        "year": {**rows, "description": "PUE of each site by month and in the hottest hours."},
         "conclusion": {"type": "string"},
         "files": {"type": "array", "items": {"type": "string"}},
         "wall_s": WALL,

@@ -43,7 +43,7 @@ def power(
     limit
         Grid connections to fill, such as "100 MW" "150 MW", which are those when not given.
     out
-        Folder for the tables and the figure.
+        Folder for the tables and the figures.
     format
         A table for people, JSON with a stable schema, or the cap curve as CSV.
     device

@@ -18,7 +18,7 @@ from perfmodel.studies.legality import check_layout
 from perfmodel.studies.power import Power, Question, answer, steps
 from perfmodel.studies.power_holding import LIMITS, Design
 from perfmodel.views.comparison import columns_of
-from perfmodel.views.power import draw_curve, terminal_parts
+from perfmodel.views.power import draw_stored, terminal_parts
 from perfmodel.views.terminal import progress, show
 
 
@@ -85,7 +85,7 @@ def _limit(text: str) -> float:
 
 
 def deliver(question: Question, wanted: Answer) -> int:
-    """Answers, writes tables and the figure, prints.
+    """Answers, writes tables and figures, prints.
 
     Parameters
     ----------
@@ -104,16 +104,14 @@ def deliver(question: Question, wanted: Answer) -> int:
     with progress("searches", steps(question)) as done:
         found = answer(question, done)
     files = _store(wanted.out, found, question)
-    if found.curve:
-        caption = f"perfmodel power {question.site} {question.workload}"
-        files += draw_curve(wanted.out, caption)
+    files += draw_stored(wanted.out, f"perfmodel power {question.site} {question.workload}")
     wall = time.perf_counter() - wanted.started
     if wanted.format == "json":
         sys.stdout.write(json_text(document(found, files, wall)) + "\n")
     elif wanted.format == "csv":
         sys.stdout.write(csv_text(columns_of(found.curve)))
     else:
-        last = f"Tables and figure: {wanted.out}/ ({len(files)} files, {wall:.1f} s)"
+        last = f"Tables and figures: {wanted.out}/ ({len(files)} files, {wall:.1f} s)"
         show(*terminal_parts(found), last)
     return 0
 

@@ -13,6 +13,9 @@ Files = Annotated[list[Path] | None, Parameter(consume_multiple=True, negative=(
 def validate(
     *,
     power: Files = None,
+    host_collectives: Files = None,
+    exchanges: Files = None,
+    collectives: Files = None,
     by: str = "",
     gate: Path | None = None,
     out: Path | None = None,
@@ -28,6 +31,12 @@ def validate(
     ----------
     power
         Power of Linpack systems, metered nodes and states of chips; files of your own behind it.
+    host_collectives
+        Collectives of MPI libraries in host memory; files of your own behind it.
+    exchanges
+        Dispatch and combine of expert-parallel groups; files of your own behind it.
+    collectives
+        Collectives in device memory; files of your own behind it.
     by
         What to group the errors by; each set has groupings of its own.
     gate
@@ -46,4 +55,10 @@ def validate(
     from perfmodel.config.library import Library
 
     wanted = Wanted(format, by, gate, out, device, started)
-    return deliver({"power": power}, Library(configs or ()), wanted)
+    asked = {
+        "power": power,
+        "host_collectives": host_collectives,
+        "collectives": collectives,
+        "exchanges": exchanges,
+    }
+    return deliver(asked, Library(configs or ()), wanted)

@@ -107,4 +107,5 @@ def _store(folder: Path, found: Mapping[str, Any]) -> list[Path]:
 
 def _caption(name: str, part: Mapping[str, Any]) -> str:
     counted = f"{part['predicted']:,} rows, {part['skipped']:,} skipped"
-    return f"perfmodel validate --{name}: {counted}; one number per group marks its worst row"
+    option = name.replace("_", "-")
+    return f"perfmodel validate --{option}: {counted}; one number per group marks its worst row"

@@ -108,7 +108,12 @@ def _set() -> dict[str, Schema]:
 
 def _row() -> dict[str, Schema]:
     numbers = ("measured", "predicted", "low", "high", "ape")
-    texts = {"id": TEXT, "set": TEXT, "group": TEXT, "skipped": _said(TEXT, "Reason, or empty.")}
+    texts = {
+        **dict.fromkeys(("id", "set", "group"), TEXT),
+        "quantity": _said(TEXT, "What was measured."),
+        "unit": _said(TEXT, "Its SI unit."),
+        "skipped": _said(TEXT, "Reason, or empty."),
+    }
     return {**texts, **dict.fromkeys(numbers, NUMBER)}
 
 

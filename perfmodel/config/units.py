@@ -30,9 +30,13 @@ EXAMPLES = {
     "W": "700 W",
     "kg/J": "380 g/kWh",
     "m": "30 m",
+    "m^3/J": "0.3 L/kWh",
     "s": "2 us",
 }
 """What a user may write, by SI unit."""
+
+PER_ENERGY = {"kg/J": "g/kWh", "m^3/J": "L/kWh"}
+"""What an amount per energy is shown in, by SI unit."""
 
 PREFIXES = {-12: "p", -9: "n", -6: "u", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P"}
 """Power of ten to the prefix in which a config shows it."""
@@ -170,8 +174,8 @@ def _registry() -> "UnitRegistry[Any]":
 def _display(value: float, unit: str) -> str:
     if unit == "K":
         return "degC"
-    if unit == "kg/J":
-        return "g/kWh"
+    if unit in PER_ENERGY:
+        return PER_ENERGY[unit]
     if not unit or unit[0].isdigit() or not math.isfinite(value) or value == 0.0:
         return unit
     power = 3 * math.floor(math.log10(abs(value)) / 3)

@@ -1,11 +1,11 @@
-"""Scale-up domain, network cards and fabric to the levels that a chip sees, and their power."""
+"""Scale-up domain, network cards and fabric to the levels that a chip sees."""
 
 from typing import NamedTuple
 
 import numpy as np
 
 from perfmodel.config.schema.chip import Chip
-from perfmodel.config.schema.fabric import Fabric, Level
+from perfmodel.config.schema.fabric import Level
 from perfmodel.config.schema.scenario import Machine
 from perfmodel_kernels.topology import Network
 
@@ -194,66 +194,3 @@ _ONE_PROTOCOL = 1e-6
 
 def _chips(level: Level) -> float:
     return UNLIMITED if level.chips == "unlimited" else float(level.chips)
-
-
-class PerChip(NamedTuple):
-    """What a fabric spends on one chip, fractions of a box among it."""
-
-    ports: float
-    """Switch ports."""
-    switches: float
-    """Switches."""
-    optics: float
-    """Optical modules, both ends of every optical link."""
-
-
-def fabric_parts(fabric: Fabric, nic_bandwidth: float) -> PerChip:
-    r"""Ports, switches and optics per chip, from radix, tiers and oversubscription.
-
-    A chip's traffic takes one port at its leaf and two at each tier above, fewer above a level that
-    is oversubscribed; each optical link has a module at both ends.
-
-    .. math:: n_{ports} = \frac{B}{b} \left(1 + 2 \sum_{t > 1} \frac{1}{o_t}\right)
-
-    Parameters
-    ----------
-    fabric
-        Switch, tiers and levels.
-    nic_bandwidth
-        Injection per chip :math:`B`. [B/s]
-
-    Returns
-    -------
-    PerChip
-        Counts.
-    """
-    switch = fabric.switch
-    above = sum(1.0 / _taper(fabric, tier) for tier in range(1, switch.tiers))
-    lanes = nic_bandwidth / switch.port_bandwidth
-    ports = lanes * (1.0 + 2.0 * above)
-    links = lanes * (1.0 + above)
-    return PerChip(ports, ports / switch.ports, 2.0 * links * switch.optical_share)
-
-
-def _taper(fabric: Fabric, tier: int) -> float:
-    """Injection over the bandwidth that reaches a tier."""
-    return fabric.level[min(tier, len(fabric.level) - 1)].oversubscription
-
-
-def fabric_power(fabric: Fabric, nic_bandwidth: float) -> float:
-    """Switches and optics of the scale-out network per chip.
-
-    Parameters
-    ----------
-    fabric
-        Switch, optics and levels.
-    nic_bandwidth
-        Injection per chip. [B/s]
-
-    Returns
-    -------
-    float
-        Power per chip. [W]
-    """
-    parts = fabric_parts(fabric, nic_bandwidth)
-    return parts.switches * fabric.switch.power + parts.optics * fabric.switch.optics_power

@@ -4,7 +4,8 @@ from perfmodel.config.schema.node import Node
 from perfmodel.config.schema.scenario import Machine, Scenario
 from perfmodel.config.schema.site import Facility as FacilityConfig
 from perfmodel.lowering.chip import lower_chip, lower_power
-from perfmodel.lowering.fabric import fabric_power, lower_network
+from perfmodel.lowering.fabric import lower_network
+from perfmodel.lowering.fabric_power import fabric_power
 from perfmodel.lowering.model import lower_model
 from perfmodel.lowering.precision import format_on
 from perfmodel.lowering.stack import lower_library, lower_stack
@@ -109,13 +110,15 @@ def lower_step(scenario: Scenario) -> StepParams:
     )
 
 
-def lower_site(scenario: Scenario) -> SiteParams:
+def lower_site(scenario: Scenario, chips: int | None = None) -> SiteParams:
     """Everything that one evaluation takes but the layout.
 
     Parameters
     ----------
     scenario
         The config.
+    chips
+        Chips of the machine and its network; its own number when not given.
 
     Returns
     -------
@@ -123,11 +126,12 @@ def lower_site(scenario: Scenario) -> SiteParams:
         SI numbers on the host, in double precision.
     """
     machine: Machine = scenario.machine
+    chips = chips or machine.chips
     return SiteParams(
         step=lower_step(scenario),
-        chips=float(machine.chips),
+        chips=float(chips),
         node=lower_node(machine.node),
-        network=fabric_power(machine.fabric, machine.node.nic_bandwidth),
+        network=fabric_power(machine, chips),
         storage_fraction=machine.facility.storage_fraction,
         facility=lower_facility(machine.facility, machine.node),
     )

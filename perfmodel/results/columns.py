@@ -36,6 +36,7 @@ SUFFIX = {
     "FLOP": "flop",
     "FLOP/s": "flop_per_s",
     "1/s": "per_s",
+    "m^3/s": "m3_per_s",
 }
 
 TIME_SPLIT = {
@@ -141,5 +142,7 @@ POWER = (
     Column("pue_warmest_month", "", "PUE, warmest month"),
     Column("pue_hottest_hours", "", "PUE, hottest 1 % of the hours"),
     Column("outside_temperature", "K", "outside temperature"),
+    Column("water_use", "m^3/s", "water", "m^3/day"),
+    Column("reused_heat", "W", "heat put to use", "MW"),
 )
 """Quantities of power that studies add to the rows of an evaluation."""

@@ -1,6 +1,5 @@
 """The best layout of one job on one machine, as a row of results."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -8,7 +7,7 @@ import numpy as np
 from perfmodel.config.schema.scenario import Scenario
 from perfmodel.engine.bounded import search_modes
 from perfmodel.engine.run import Best, search
-from perfmodel.lowering.fabric import fabric_parts
+from perfmodel.lowering.fabric_power import fabric_boxes
 from perfmodel.lowering.layout import describe, lower_layout
 from perfmodel.lowering.precision import format_on
 from perfmodel.lowering.site import lower_site
@@ -86,7 +85,7 @@ def best_row(
     """
     chips = chips or scenario.machine.chips
     batch = batch or scenario.workload.batch.sequences
-    params = lower_site(scenario)._replace(chips=float(chips))
+    params = lower_site(scenario, chips)
     labels = _labels(scenario, chips, batch)
     if scenario.layout is not None:
         named = lower_layout(scenario.layout, chips, batch, scenario.model.layers)
@@ -112,7 +111,7 @@ def _named(params: SiteParams, layout: Layout) -> Row:
 
 def _labels(scenario: Scenario, chips: int, batch: int) -> Row:
     machine = scenario.machine
-    network = fabric_parts(machine.fabric, machine.node.nic_bandwidth)
+    boxes = fabric_boxes(machine, chips)
     return {
         "site": machine.site.name,
         "workload": scenario.workload.name,
@@ -122,8 +121,8 @@ def _labels(scenario: Scenario, chips: int, batch: int) -> Row:
         "chips": chips,
         "batch_sequences": batch,
         "sequence_length": scenario.workload.sequence_length,
-        "switches": math.ceil(network.switches * chips),
-        "optical_modules": math.ceil(network.optics * chips),
+        "switches": boxes.switches,
+        "optical_modules": boxes.optics,
     }
 
 

@@ -35,8 +35,22 @@ def _power(library: Library) -> Calibrated:
     return fit_linpack(library)
 
 
+def _hosts(library: Library) -> Calibrated:
+    from perfmodel.studies.calibrate_hosts import fit_hosts  # it takes this file's types
+
+    return fit_hosts(library)
+
+
+def _fabrics(library: Library) -> Calibrated:
+    from perfmodel.studies.fabrics_calibration import fit_fabrics  # it takes this file's types
+
+    return fit_fabrics(library)
+
+
 FITS: dict[str, Calibration] = {
     "power": Calibration("Energies of FP64 arithmetic, from Linpack systems", _power),
+    "hosts": Calibration("Nodes of message-passing libraries, from collectives", _hosts),
+    "fabrics": Calibration("Links, protocols and launches, from all-reduces", _fabrics),
 }
 """Name of an option of `perfmodel calibrate` to its fit."""
 

@@ -12,7 +12,7 @@ from perfmodel.config.library import Library
 from perfmodel.config.measurements import read_rows, shipped_measurements
 from perfmodel.config.schema.power_measurement import LinpackRow
 from perfmodel.config.schema.scenario import Machine
-from perfmodel.lowering.fabric import fabric_power
+from perfmodel.lowering.fabric_power import fabric_power
 from perfmodel.lowering.published_power import EXPOSED, linpack_machine, lower_linpack
 from perfmodel.lowering.site import lower_node
 from perfmodel.studies.calibrate import Calibrated
@@ -142,17 +142,13 @@ def _known(systems: Sequence[System]) -> tuple[Known, list[str]]:
     known = Known(
         linpack=_stacked([system.linpack for system in systems]),
         node=_stacked([lower_node(system.machine.node) for system in systems]),
-        fabric=np.array([_fabric(system.machine) for system in systems]),
+        fabric=np.array([fabric_power(one.machine, one.machine.chips) for one in systems]),
         generation=np.array([system.generation for system in systems]),
         system=np.array(place),
         kind=np.array(kind),
         measured=np.array(measured),
     )
     return known, [systems[one].row.chip_id for one in place]
-
-
-def _fabric(machine: Machine) -> float:
-    return fabric_power(machine.fabric, machine.node.nic_bandwidth)
 
 
 def _stacked(trees: Sequence[Any]) -> Any:

@@ -10,7 +10,7 @@ from perfmodel.studies.conclusion import conclude
 from perfmodel.studies.decomposition import decompose
 from perfmodel.studies.network_sensitivity import STEPS, network_sensitivity, told
 from perfmodel.studies.power_limit import limit_columns, limited_row
-from perfmodel.studies.power_year import pue_columns
+from perfmodel.studies.power_year import pue_columns, years
 from perfmodel.studies.scaling import FIXED, RULES, SIZES, batch_at, curves
 
 RATIOS = (
@@ -61,6 +61,8 @@ class Comparison(NamedTuple):
     """Ratios of subject over base, per workload and rule."""
     network: list[Row]
     """What the networks of subject and base are worth, for the first workload."""
+    year: list[Row]
+    """PUE of each site by month, in the mean and in the hottest hours."""
     conclusion: str
     """One paragraph."""
 
@@ -146,8 +148,9 @@ def conclude_from(
     ]
     ratios = [_ratios(rule, site, base) for rule, site, base in pairs]
     network = _network(question, done)
+    year = years({case.site: case.scenario.machine for case in question.cases})
     conclusion = " ".join(text for text in (conclude(pairs, curves), told(network)) if text)
-    return Comparison(sites, curves, decomposition, ratios, network, conclusion)
+    return Comparison(sites, curves, decomposition, ratios, network, year, conclusion)
 
 
 def _network(question: Question, done: Progress) -> list[Row]:

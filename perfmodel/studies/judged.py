@@ -20,6 +20,15 @@ UNEXPLAINED = "no prediction"
 """Reason of a skipped row whose set gives none."""
 
 
+class Measure(NamedTuple):
+    """A quantity that is measured."""
+
+    quantity: str
+    """Such as ``completion time``."""
+    unit: str
+    """SI unit of it."""
+
+
 class Judgement(NamedTuple):
     """One measured row and its prediction."""
 
@@ -43,6 +52,8 @@ class Judgement(NamedTuple):
     """Factor that makes rows of one key comparable, such as 1 / tokens."""
     baselines: Mapping[str, float] = NONE
     """Predictions of simpler models, by their name."""
+    measure: Measure | None = None
+    """What was measured, where rows of one set differ; else that of the set."""
 
 
 class Judged(NamedTuple):

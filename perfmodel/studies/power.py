@@ -8,7 +8,8 @@ from perfmodel.studies.best_layout import Row
 from perfmodel.studies.power_cap import cap_curve
 from perfmodel.studies.power_holding import Design, what_fits
 from perfmodel.studies.power_limit import Limited, limited_row
-from perfmodel.studies.power_year import pue_over_year
+from perfmodel.studies.power_surroundings import surroundings
+from perfmodel.studies.power_year import years
 
 Progress = Callable[[int], None]
 
@@ -40,6 +41,10 @@ class Power(NamedTuple):
     """What the connections feed."""
 
 
+def _rows(found: Limited) -> list[Row]:
+    return [found.row, found.free, *found.strategies]
+
+
 def steps(question: Question) -> int:
     """Parts of an answer, for a progress bar.
 
@@ -68,13 +73,13 @@ def answer(question: Question, done: Progress = lambda _: None) -> Power:
     """
     scenario, named = question.scenario, {"name": question.site, "workload": question.workload}
     found = limited_row(scenario)
-    limited = Limited(
-        found.row | named, found.free | named, [row | named for row in found.strategies]
-    )
+    facility = scenario.machine.facility
+    full = [row | named | surroundings(facility, row["it_power_w"]) for row in _rows(found)]
+    limited = Limited(full[0], full[1], full[2:])
     done(1)
     curve = cap_curve(scenario, limited.free) if limited.free["feasible"] else []
     done(1)
-    year = pue_over_year(scenario.machine)
+    year = years({question.site: scenario.machine})
     done(1)
     holds = []
     for limit in question.limits:

@@ -97,7 +97,7 @@ def cap_curve(scenario: Scenario, row: Row) -> list[Row]:
         Rising caps; the most efficient one is marked in `efficient`.
     """
     power = scenario.machine.chip.power
-    params, layout = lower_site(scenario)._replace(chips=float(row["chips"])), layout_of(row)
+    params, layout = lower_site(scenario, row["chips"]), layout_of(row)
     caps = np.linspace(least_cap(scenario), power.highest_cap or power.tdp, POINTS)
     rows = [at_cap(params, layout, float(cap)) for cap in caps]
     best = efficient(rows)

@@ -106,7 +106,7 @@ def _capped(scenario: Scenario, free: Row, batch: int | None, axes: Axes | None)
 
 def _at_limit(scenario: Scenario, row: Row, cap: float) -> Row:
     """The row's layout at a cap, texts kept."""
-    params = lower_site(scenario)._replace(chips=float(row["chips"]))
+    params = lower_site(scenario, row["chips"])
     found = at_cap(params, layout_of(row), cap)
     texts = {key: row[key] for key in ("bottleneck", "reason", "feasible")}
     return row | found | texts
@@ -130,7 +130,7 @@ def cap_at_limit(scenario: Scenario, row: Row) -> float | None:
         Cap; none where the site draws more than its limit at any. [W]
     """
     power, limit = scenario.machine.chip.power, limit_of(scenario)
-    params, layout = lower_site(scenario)._replace(chips=float(row["chips"])), layout_of(row)
+    params, layout = lower_site(scenario, row["chips"]), layout_of(row)
     low, high = 1.02 * (power.idle + (power.host or 0.0)), power.cap
     if at_cap(params, layout, low)["site_power_w"] > limit:
         return None

@@ -17,7 +17,7 @@ from perfmodel.config.schema.power_measurement import KILOWATT, LinpackRow, Mete
 from perfmodel.config.schema.scenario import Machine
 from perfmodel.engine.run import compiled
 from perfmodel.lowering.chip import lower_power
-from perfmodel.lowering.fabric import fabric_power
+from perfmodel.lowering.fabric_power import fabric_power
 from perfmodel.lowering.published_power import (
     SITE,
     SMALL,
@@ -29,7 +29,7 @@ from perfmodel.lowering.published_power import (
 )
 from perfmodel.lowering.site import lower_node
 from perfmodel.studies.best_layout import Row, best_row
-from perfmodel.studies.judged import Judged, Judgement
+from perfmodel.studies.judged import Judged, Judgement, Measure
 from perfmodel_kernels.building import NodePower, node_power
 from perfmodel_kernels.linpack import Linpack, LinpackMetrics, linpack_metrics
 from perfmodel_kernels.power import ChipPower, Work, pace_under_cap, waiting_power
@@ -43,6 +43,12 @@ LINPACK, EFFICIENCY, NODE, PEAK, STATE, RATE = (
     "tokens per second",
 )
 """Families of rows."""
+
+POWER = Measure("power", "W")
+PER_JOULE = Measure("FLOP per joule", "FLOP/J")
+PER_SECOND = Measure("tokens per second of a chip", "tokens/s")
+
+QUANTITIES = "power, FLOP per joule, tokens per second"
 
 KINDS: dict[str, type[MeasuredRow]] = {
     "rmax_pflops": LinpackRow,
@@ -82,7 +88,7 @@ def judge_power(paths: Sequence[Path], library: Library) -> Judged:
         if row.use == "exclude":
             reason = row.exclude_reason or "excluded"
             excluded[reason] = excluded.get(reason, 0) + 1
-    return Judged(judgements, "power [W], FLOP/J, tokens/s", "", "family", excluded, NOTES)
+    return Judged(judgements, QUANTITIES, "", "family", excluded, NOTES)
 
 
 def _read(path: Path) -> list[Any]:
@@ -173,8 +179,7 @@ def linpack_power(chip: float, machine: Machine) -> float:
     float
         Power. [W]
     """
-    fabric = fabric_power(machine.fabric, machine.node.nic_bandwidth)
-    return plug_power(chip, lower_node(machine.node)) + fabric
+    return plug_power(chip, lower_node(machine.node)) + fabric_power(machine, machine.chips)
 
 
 def _linpack(row: LinpackRow, library: Library) -> Iterator[Judgement]:
@@ -187,15 +192,15 @@ def _linpack(row: LinpackRow, library: Library) -> Iterator[Judgement]:
         found = linpack_of(linpack)
         drawn, rate = linpack_power(float(found.chip_power), machine), float(found.rate)
     known = "" if linpack else "no node of the library has this chip with an FP64 side"
-    for family, measured, predicted in (
-        (LINPACK, power, drawn),
-        (EFFICIENCY, efficiency, rate / drawn),
+    for family, measured, predicted, measure in (
+        (LINPACK, power, drawn, POWER),
+        (EFFICIENCY, efficiency, rate / drawn, PER_JOULE),
     ):
         skipped = known if measured else "no power is printed"
         value = predicted if not skipped else float("nan")
         name = f"{row.id}:{'power' if family == LINPACK else 'efficiency'}"
         own = groups | {"family": family}
-        yield Judgement(name, measured or float("nan"), value, skipped, own)
+        yield Judgement(name, measured or float("nan"), value, skipped, own, measure=measure)
 
 
 def _metered(row: MeteredRow, library: Library) -> Iterator[Judgement]:
@@ -211,15 +216,16 @@ def _metered(row: MeteredRow, library: Library) -> Iterator[Judgement]:
             predicted, reason = _idle(node, library), ""
         else:
             predicted = _node(found, row) if found else float("nan")
-        yield Judgement(f"{row.id}:mean", measured, predicted, reason, groups | {"family": NODE})
+        own = groups | {"family": NODE}
+        yield Judgement(f"{row.id}:mean", measured, predicted, reason, own, measure=POWER)
     if row.peak_kW_per_node:
-        measured, peak = row.peak_kW_per_node * KILOWATT, float("nan")
-        peak = _peak(node, library) if node else peak
-        yield Judgement(f"{row.id}:peak", measured, peak, known, groups | {"family": PEAK})
+        measured, own = row.peak_kW_per_node * KILOWATT, groups | {"family": PEAK}
+        peak = _peak(node, library) if node else float("nan")
+        yield Judgement(f"{row.id}:peak", measured, peak, known, own, measure=POWER)
     if row.throughput_tokens_s_per_chip:
         rate = found["tokens_per_s_per_chip"] if found else float("nan")
         own, measured = groups | {"family": RATE}, row.throughput_tokens_s_per_chip
-        yield Judgement(f"{row.id}:rate", measured, rate, reason, own)
+        yield Judgement(f"{row.id}:rate", measured, rate, reason, own, measure=PER_SECOND)
 
 
 def _run(job: Job, node: Sequence[str], library: Library) -> Row:
@@ -267,7 +273,7 @@ def _state(row: StateRow, library: Library) -> Judgement:
         predicted = _state_power(row.state, chip, library)
     skipped = NOT_A_STATE if np.isnan(predicted) else ""
     groups = {"family": STATE, "chip": chip or "other", "system": row.dataset}
-    return Judgement(row.id, measured or float("nan"), predicted, skipped, groups)
+    return Judgement(row.id, measured or float("nan"), predicted, skipped, groups, measure=POWER)
 
 
 def middle(text: str) -> float | None:

@@ -1,6 +1,6 @@
 """PUE of a site over the year: by month, in the mean and in the hottest hours."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -53,6 +53,26 @@ def pue_over_year(machine: Machine) -> list[Row]:
     months = [_row(name, then) for name, (then, _, _) in zip(MONTHS, found, strict=True)]
     _, year, hottest = found[0]
     return [*months, _row(YEAR, year), _row(HOTTEST, hottest)]
+
+
+def years(machines: Mapping[str, Machine]) -> list[Row]:
+    """PUE over the year of several sites.
+
+    Parameters
+    ----------
+    machines
+        Sites and nodes by the name that the rows shall have.
+
+    Returns
+    -------
+    list[Row]
+        Rows of :func:`pue_over_year` with a `name`, site by site.
+    """
+    return [
+        {"name": name, **row}
+        for name, machine in machines.items()
+        for row in pue_over_year(machine)
+    ]
 
 
 def _single(facility: Facility) -> Facility:

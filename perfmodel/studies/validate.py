@@ -7,8 +7,12 @@ from typing import Any
 from perfmodel.config.faults import Fault, Faults, attempt, nearest, one_of, refuse, shown
 from perfmodel.config.library import Library
 from perfmodel.config.measurements import shipped_measurements
+from perfmodel.studies.collectives_validation import judge_collectives
+from perfmodel.studies.exchange_rows import judge_exchanges
+from perfmodel.studies.host_collectives_validation import judge_host_collectives
 from perfmodel.studies.judged import (
     Judged,
+    Measure,
     MeasurementSet,
     baselines,
     group_of,
@@ -24,6 +28,19 @@ SETS: dict[str, MeasurementSet] = {
         "Power of Linpack systems, metered nodes and states of chips",
         ("power_hpl.csv", "power_training.csv", "power_states.csv"),
         judge_power,
+    ),
+    "host_collectives": MeasurementSet(
+        "Message-passing collectives in host memory",
+        ("collectives_eu.csv",),
+        judge_host_collectives,
+    ),
+    "exchanges": MeasurementSet(
+        "Exchanges of tokens between experts", ("moe_exchange.csv",), judge_exchanges
+    ),
+    "collectives": MeasurementSet(
+        "Collectives in device memory",
+        ("collectives.csv", "collectives_eu.csv"),
+        judge_collectives,
     ),
 }
 """Name of an option of `perfmodel validate` to its set."""
@@ -95,14 +112,20 @@ def answer(sets: Mapping[str, Judged], grouping: str = "") -> dict[str, Any]:
     dict[str, Any]
         Figures of all rows at the top, those of each set under ``sets``.
     """
-    names = [name for name, judged in sets.items() for _ in judged.rows]
+    labels = [label for name, judged in sets.items() for label in _labels(name, judged)]
     groups = [
         group for judged in sets.values() for group in group_of(judged, _of(judged, grouping))
     ]
     whole = document(score(joined([rows_of(judged) for judged in sets.values()]), groups))
-    for name, row in zip(names, whole["per_row"], strict=True):
-        row["set"] = name
+    for label, row in zip(labels, whole["per_row"], strict=True):
+        row.update(label)
     return {**whole, "sets": {name: _part(name, sets[name], grouping) for name in sets}}
+
+
+def _labels(name: str, judged: Judged) -> list[dict[str, str]]:
+    """Set, quantity and unit of each row."""
+    whole = Measure(judged.quantity, judged.unit)
+    return [{"set": name, **(row.measure or whole)._asdict()} for row in judged.rows]
 
 
 def _of(judged: Judged, grouping: str) -> str:

@@ -219,12 +219,12 @@ def columns_of(rows: Rows) -> dict[str, list[Any]]:
     return {key: [row[key] for row in rows] for key in rows[0]} if rows else {}
 
 
-TABLES = ("compare", "scaling", "decomposition", "network")
+TABLES = ("compare", "scaling", "decomposition", "network", "pue_year")
 """Stems of the stored tables of a comparison."""
 
 SITE_FIGURES, OTHER_FIGURES = (
     ("time_split", "power_split"),
-    ("scaling", "decomposition", "network"),
+    ("scaling", "decomposition", "network", "pue_year"),
 )
 """Stems of its figures: those that need the rows of the sites alone, and the others."""
 
@@ -250,6 +250,7 @@ def draw(stem: str, stored: Mapping[str, Mapping[str, Any]], caption: str) -> "F
         decomposition,
         network_sensitivity,
         power_split,
+        pue_year,
         scaling,
         time_split,
     )
@@ -260,6 +261,8 @@ def draw(stem: str, stored: Mapping[str, Mapping[str, Any]], caption: str) -> "F
         return scaling.draw(stored["scaling"], workload, caption)
     if stem == "network":
         return network_sensitivity.draw(stored["network"], caption)
+    if stem == "pue_year":
+        return pue_year.draw(stored["pue_year"], caption)
     if stem == "decomposition":
         return decomposition.draw(stored["decomposition"], workload, caption)
     bars = {**sites, "site": _bar_names(sites)}

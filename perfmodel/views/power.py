@@ -1,5 +1,6 @@
-"""Power of a job on a site on the terminal, and its figure from the stored curve."""
+"""Power of a job on a site on the terminal, and its figures from the stored tables."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,9 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
+from perfmodel.config.units import text
 from perfmodel.results.columns import COLUMNS, POWER, POWER_SPLIT, Column
+from perfmodel.views.quantities import human
 from perfmodel.views.terminal import facts, split, table
 
 Row = Mapping[str, Any]
@@ -57,10 +60,24 @@ def terminal_parts(found: Any) -> list[RenderableType]:
     else:
         columns = [Column("layout", "", "layout"), *(COLUMNS[name] for name in _HEAD)]
         parts = [facts(title, [""], columns, [row]), _split(row)]
+    parts += [Text(" ".join(lines)) for lines in [_surroundings(row)] if lines]
     parts += limit_parts(found.limited.free, found.limited.strategies)
     parts += [Text(line) for line in _efficient(found.curve)]
     parts += [_year(found.year), *_holds(found.holds)]
     return parts
+
+
+def _surroundings(row: Row) -> list[str]:
+    """Water and heat, where the site states them."""
+    water, heat = (EXTRA[name] for name in ("water_use", "reused_heat"))
+    said = []
+    if math.isfinite(row[water.key]):
+        usage = text(row[water.key] / row["it_power_w"], "m^3/J")
+        said.append(f"Water: {human(row[water.key], water)}, {usage} of the IT equipment.")
+    if math.isfinite(row[heat.key]):
+        share = row[heat.key] / row["it_power_w"]
+        said.append(f"Heat put to use: {human(row[heat.key], heat)}, {share:.0%} of the IT power.")
+    return said
 
 
 def _split(row: Row) -> RenderableType:
@@ -139,24 +156,28 @@ def _holds(holds: Sequence[Row]) -> list[RenderableType]:
     return parts
 
 
-def draw_curve(folder: Path, caption: str) -> list[Path]:
-    """Draws the stored cap curve.
+def draw_stored(folder: Path, caption: str) -> list[Path]:
+    """Draws the figures of what is stored.
 
     Parameters
     ----------
     folder
-        Where the table is and the figure goes.
+        Where the tables are and the figures go.
     caption
         Where the numbers come from.
 
     Returns
     -------
     list[Path]
-        PNG and SVG.
+        PNG and SVG of each figure; the cap curve is missing where no layout is feasible.
     """
     from perfmodel.results.parquet import read
-    from perfmodel.views.figures import power_cap
+    from perfmodel.views.figures import power_cap, pue_year
     from perfmodel.views.figures.sheet import save
 
-    rows = read(folder / "power_cap.parquet").rows
-    return save(power_cap.draw(rows, caption), folder, "power_cap")
+    drawn = []
+    for stem, draw in (("power_cap", power_cap.draw), ("power_year", pue_year.draw)):
+        path = folder / f"{stem}.parquet"
+        if path.exists():
+            drawn += save(draw(read(path).rows, caption), folder, stem)
+    return drawn

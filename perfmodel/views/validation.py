@@ -63,7 +63,7 @@ def terminal_parts(
     parts: list[RenderableType] = [_groups(part, bounds), Text(_summary(part))]
     worst = _worst(rows)
     if worst:
-        parts.append(_worst_table(worst, part["unit"]))
+        parts.append(_worst_table(worst))
     reasons = _by_reason(rows)
     if reasons:
         parts.append(table("Skipped", ("reason", "rows", "such as"), reasons))
@@ -105,13 +105,13 @@ def _worst(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return sorted(judged, key=lambda row: -row["ape"])[:WORST]
 
 
-def _worst_table(rows: Sequence[Mapping[str, Any]], unit: str) -> RenderableType:
+def _worst_table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
     cells = [
         [
             row["id"],
             row["group"],
-            engineering(row["measured"], unit),
-            engineering(row["predicted"], unit),
+            engineering(row["measured"], row["unit"]),
+            engineering(row["predicted"], row["unit"]),
             row["predicted"] / row["measured"] - 1.0,
         ]
         for row in rows

@@ -22,6 +22,8 @@ def test_an_answer_has_the_keys_of_its_schema_and_names_its_files(
         path.name for path in tmp_path.iterdir()
     )
     assert {path.suffix for path in tmp_path.iterdir()} == {".parquet", ".png", ".svg"}
+    figures = {path.stem for path in tmp_path.iterdir() if path.suffix == ".png"}
+    assert figures == {"power_cap", "power_year"}
     assert len(answer["year"]) == 14
     assert answer["holds"][0]["site_power_w"] <= 1e6
 

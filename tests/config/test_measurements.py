@@ -14,7 +14,7 @@ from perfmodel.config.schema.measurement import CollectiveRow
 
 HEAD = "system,chip_id,nodes,chips,collective,algorithm,memory,size_bytes,time_us,use"
 ROW = "Small,h100,2,16,all_reduce,ring,device,1048576,52.5,fit"
-SHIPPED = {"collectives.csv": 254, "collectives_eu.csv": 1373}
+SHIPPED = {"collectives.csv": 254, "collectives_eu.csv": 1373, "collectives_racks.csv": 6}
 OTHERS = {
     "moe_exchange.csv": 50,
     "kernels.csv": 197,

@@ -1,4 +1,4 @@
-"""Scale-up domain, cards and fabric to levels, parts and power."""
+"""Scale-up domain, cards and fabric to levels."""
 
 import numpy as np
 import pytest
@@ -6,8 +6,6 @@ import pytest
 from perfmodel.lowering.fabric import (
     LEVELS,
     UNLIMITED,
-    fabric_parts,
-    fabric_power,
     lower_network,
 )
 from perfmodel.lowering.stack import lower_library
@@ -108,36 +106,3 @@ def test_a_torus_has_a_level_per_axis_and_a_mesh_one(library):
     assert list(torus.domain[:3]) == [16.0, 320.0, 8960.0]
     assert list(torus.scaleup) == [1.0, 1.0, 1.0, 0.0, 0.0]
     assert lower_network(library.machine("lumi")).scaleup.sum() == 1.0
-
-
-def test_parts_of_a_three_tier_fat_tree_by_hand(dense):
-    switch = dense.machine.fabric.switch
-    assert switch.tiers == 3
-    parts = fabric_parts(dense.machine.fabric, switch.port_bandwidth)
-    # one port at the leaf, two at each tier above, as in a folded Clos of 5/4 k^2 switches
-    assert parts.ports == pytest.approx(5.0)
-    assert parts.switches == pytest.approx(5.0 / switch.ports)
-    assert parts.optics == pytest.approx(2 * 3 * switch.optical_share)
-
-
-def test_a_fat_tree_of_k_ports_needs_five_quarters_of_its_square(dense):
-    # Al-Fares et al., SIGCOMM 2008: k^3/4 hosts, 5 k^2/4 switches
-    switch = dense.machine.fabric.switch
-    hosts = switch.ports**3 / 4
-    parts = fabric_parts(dense.machine.fabric, switch.port_bandwidth)
-    assert parts.switches * hosts == pytest.approx(5 / 4 * switch.ports**2)
-
-
-def test_power_is_switches_and_optics(dense):
-    fabric, injection = dense.machine.fabric, dense.machine.node.nic_bandwidth
-    parts = fabric_parts(fabric, injection)
-    by_hand = parts.switches * fabric.switch.power + parts.optics * fabric.switch.optics_power
-    assert fabric_power(fabric, injection) == pytest.approx(by_hand)
-
-
-def test_the_network_of_a_chip_draws_what_site_reports_say(library):
-    # 116-252 W per chip for the switches and optics of a site of 100,000 H100
-    for site in ("gigafactory-h100", "colossus"):
-        machine = library.machine(site)
-        power = fabric_power(machine.fabric, machine.node.nic_bandwidth)
-        assert 0.5 * 116 <= power <= 252, site

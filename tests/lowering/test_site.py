@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from perfmodel.lowering.fabric import fabric_power
+from perfmodel.lowering.fabric_power import fabric_power
 from perfmodel.lowering.site import lower_facility, lower_node, lower_site
 
 
@@ -34,8 +34,14 @@ def test_a_site_keeps_its_chips_network_and_storage(dense):
     machine = dense.machine
     assert site.chips == 100_000
     assert site.node.chips == machine.node.chips == 8
-    assert site.network == fabric_power(machine.fabric, machine.node.nic_bandwidth)
+    assert site.network == fabric_power(machine, 100_000)
     assert site.storage_fraction == machine.facility.storage_fraction
+
+
+def test_fewer_chips_have_a_network_of_their_own(dense):
+    few = lower_site(dense, 512)
+    assert few.chips == 512
+    assert few.network == fabric_power(dense.machine, 512) < lower_site(dense).network
 
 
 def test_a_byte_on_the_links_passes_memory_too(dense):

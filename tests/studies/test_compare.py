@@ -120,3 +120,12 @@ def test_every_site_has_its_year_and_its_connection(told) -> None:
         assert math.isnan(limit) or row["site_power_w"] <= limit * (1 + 1e-6)
         ways = [row[key] for key in ("dark_tokens_per_s", "capped_tokens_per_s")]
         assert (row["strategy"] == "within the limit") == all(map(math.isnan, ways))
+
+
+def test_the_year_of_a_site_agrees_with_its_row(told) -> None:
+    comparison, _, _ = told
+    assert len(comparison.year) == 14 * len({row["name"] for row in comparison.sites})
+    row = _row(comparison, "ai-factory", FIXED)
+    months = [one for one in comparison.year if one["name"] == "ai-factory"][:12]
+    assert min(one["pue"] for one in months) == pytest.approx(row["pue_coldest_month"])
+    assert max(one["pue"] for one in months) == pytest.approx(row["pue_warmest_month"])

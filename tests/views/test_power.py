@@ -9,9 +9,9 @@ from rich.console import Console
 
 from perfmodel.results.columns import POWER_SPLIT
 from perfmodel.views.comparison import _connections, _power
-from perfmodel.views.figures import power_cap
+from perfmodel.views.figures import power_cap, pue_year
 from perfmodel.views.figures.sheet import house_style
-from perfmodel.views.power import limit_parts
+from perfmodel.views.power import _surroundings, limit_parts
 
 CAPS = np.linspace(200.0, 700.0, 6)
 ENERGY = np.array([12.0, 10.5, 9.9, 9.7, 9.8, 10.0])
@@ -109,3 +109,67 @@ def test_a_comparison_says_which_connection_binds_and_the_faster_way_first():
     text = line.plain
     assert "80 MW binds" in text
     assert text.index("80 chips dark") < text.index("capped at 561 W")
+
+
+LETTERS = ["January", "February", "March", *(f"month {number}" for number in range(4, 13))]
+
+
+def year_of(name: str, mean: float, warmth: float) -> list[dict]:
+    season = -np.cos(np.arange(12) * np.pi / 6.0)
+    rows = [
+        {"name": name, "period": period, "outside_temperature_k": warmth + 8.0 * way, "pue": pue}
+        for period, way, pue in zip(LETTERS, season, mean + 0.01 * season, strict=True)
+    ]
+    ends = {"year": (warmth, mean), "hottest 1 %": (warmth + 18.0, mean + 0.05)}
+    return rows + [
+        {"name": name, "period": period, "outside_temperature_k": kelvin, "pue": pue}
+        for period, (kelvin, pue) in ends.items()
+    ]
+
+
+@pytest.fixture
+def year():
+    rows = year_of("north", 1.05, 275.0) + year_of("south", 1.12, 288.15)
+    return pue_year.draw({key: [row[key] for row in rows] for key in rows[0]}, "perfmodel compare")
+
+
+def test_the_year_has_a_line_per_site_and_its_hottest_hours_aside(year):
+    upper, lower = year.axes
+    north, hot, south, hotter, _ = upper.lines
+    assert len(north.get_xdata()) == len(south.get_xdata()) == 12
+    np.testing.assert_allclose(south.get_ydata()[6], 1.13)
+    np.testing.assert_allclose([*hot.get_ydata(), *hotter.get_ydata()], [1.10, 1.17])
+    assert min(*hot.get_xdata(), *hotter.get_xdata()) > 11.0
+    np.testing.assert_allclose(lower.lines[2].get_ydata()[[0, 6]], [7.0, 23.0])
+    np.testing.assert_allclose(lower.lines[3].get_ydata(), [33.0])
+
+
+def test_the_year_names_quantities_units_sites_and_means(year):
+    upper, lower = year.axes
+    assert upper.get_ylabel() == "PUE"
+    assert lower.get_ylabel() == "outside temperature [°C]"
+    names = [text.get_text() for text in year.legends[0].get_texts()]
+    assert names == ["north\nyear 1.050, hottest 1.100", "south\nyear 1.120, hottest 1.170"]
+    assert [text.get_text() for text in lower.get_xticklabels()] == [*"JFMAMJJASOND", "hottest 1 %"]
+    assert upper.get_ylim()[0] == 1.0
+
+
+def test_no_text_of_the_year_leaves_the_sheet(year):
+    with house_style():
+        year.draw_without_rendering()
+        texts = [text for axes in year.axes for text in (axes.yaxis.label, axes.xaxis.label)]
+        boxes = [
+            text.get_window_extent()
+            for text in (*texts, *year.texts, *year.legends[0].get_texts())
+            if text.get_text()
+        ]
+    assert all(year.bbox.padded(1).contains(box.x0, box.y0) for box in boxes)
+    assert all(year.bbox.padded(1).contains(box.x1, box.y1) for box in boxes)
+
+
+def test_water_and_heat_are_said_where_the_site_states_them():
+    row = {"it_power_w": 100e6, "water_use_m3_per_s": 0.01, "reused_heat_w": 25e6}
+    water, heat = _surroundings(row)
+    assert water == "Water: 864 m^3/day, 0.36 L/kWh of the IT equipment."
+    assert heat == "Heat put to use: 25.0 MW, 25% of the IT power."
+    assert _surroundings({**row, "water_use_m3_per_s": math.nan, "reused_heat_w": math.nan}) == []

@@ -1,6 +1,7 @@
 """Tables and figure of a validation: what they show of the answer."""
 
 import io
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -43,6 +44,8 @@ def row(name: str, group: str, measured: float, predicted: float, skipped: str =
     return {
         "id": name,
         "group": group,
+        "quantity": "completion time",
+        "unit": "s",
         "measured": measured,
         "predicted": predicted,
         "low": NAN,
@@ -168,6 +171,78 @@ def test_the_worst_row_of_each_group_is_numbered_and_named(columns):
     numbers = [text.get_text() for text in figure.axes[0].texts]
     assert numbers == ["1", "2"]
     assert figure.axes[0].texts[0].xy == (columns["measured"][7], columns["predicted"][7])
+
+
+@pytest.fixture
+def mixed(columns):
+    power = np.geomspace(100.0, 7000.0, 20)
+    watts = {
+        "id": [f"node-{place}" for place in range(20)],
+        "group": ["Hall"] * 20,
+        "measured": power,
+        "predicted": np.where(np.arange(20) == 4, 1.4 * power, 1.02 * power),
+        "low": np.full(20, NAN),
+        "high": np.full(20, NAN),
+    }
+    both = {key: [*columns[key], *watts[key]] for key in watts}
+    both["quantity"] = ["completion time"] * 60 + ["power"] * 20
+    both["unit"] = ["s"] * 60 + ["W"] * 20
+    return both
+
+
+def test_each_unit_has_a_panel_with_its_own_axes_band_and_rows(mixed):
+    figure = drawn(mixed)
+    times, powers = figure.axes
+    assert times.get_ylabel() == "predicted completion time"
+    assert powers.get_ylabel() == "predicted power"
+    assert [sum(line.get_linestyle() == "None" for line in axes.lines) for axes in figure.axes] == [
+        2,
+        1,
+    ]
+    assert times.get_xlim()[1] < 1.0
+    assert powers.get_xlim()[0] > 60.0
+    for axes in figure.axes:
+        (band,) = (part for part in axes.collections if part.get_zorder() == 0.9)
+        corners = band.get_paths()[0].vertices
+        assert (corners[:, 1] / corners[:, 0]).max() == pytest.approx(1.1)
+
+
+def test_the_numbers_of_the_worst_rows_run_on_over_the_panels(mixed):
+    figure = drawn(mixed)
+    assert [[text.get_text() for text in axes.texts] for axes in figure.axes] == [["1", "2"], ["3"]]
+    assert figure.axes[1].texts[0].xy == (mixed["measured"][64], mixed["predicted"][64])
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names[-3:] == ["row-7 +200%", names[-2], "node-4 +40%"]
+    assert names.count("within 10%") == 1
+
+
+def test_a_group_has_one_colour_in_all_panels_and_one_entry(mixed):
+    mixed["group"] = ["Alps"] * 40 + ["Node"] * 20 + ["Alps"] * 20
+    figure = drawn(mixed)
+    colors = [
+        line.get_color()
+        for axes in figure.axes
+        for line in axes.lines
+        if line.get_label() == "Alps"
+    ]
+    assert len(colors) == 2
+    assert len(set(colors)) == 1
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names.count("Alps") == 1
+
+
+def test_short_axes_have_round_values_inside_the_panel(mixed):
+    mixed["measured"][60:] = np.linspace(600.0, 900.0, 20)
+    mixed["predicted"][60:] = np.linspace(610.0, 880.0, 20)
+    figure = drawn(mixed)
+    figure.draw_without_rendering()
+    axes = figure.axes[1]
+    ticks = [tick for tick in axes.get_xticks() if axes.get_xlim()[0] < tick < axes.get_xlim()[1]]
+    assert len(ticks) >= 2
+    assert f"{ticks[0]:.0f} W" in [text.get_text() for text in axes.get_xticklabels()]
+    shown = [text.get_window_extent() for text in axes.get_yticklabels() if text.get_text()]
+    heights = sorted((box.y0, box.y1) for box in shown)
+    assert all(lower[1] <= upper[0] for lower, upper in pairwise(heights))
 
 
 def test_many_groups_are_drawn_as_the_largest_and_the_others(columns):

@@ -78,6 +78,7 @@ EnergyPerFlop = Annotated[float, Quantity("J/FLOP")]
 EnergyPerByte = Annotated[float, Quantity("J/B")]
 Temperature = Annotated[float, Quantity("K")]
 CarbonIntensity = Annotated[float, Quantity("kg/J")]
+WaterUsage = Annotated[float, Quantity("m^3/J", least=0.0)]
 Money = Annotated[float, Quantity("EUR")]
 
 

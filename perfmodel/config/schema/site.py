@@ -13,6 +13,7 @@ from perfmodel.config.schema._model import (
     Power,
     Reference,
     Temperature,
+    WaterUsage,
 )
 
 
@@ -54,6 +55,12 @@ class Facility(Config):
     """Storage and service nodes over the power of the compute nodes."""
     power_limit: Power | Literal["unlimited"]
     """Grid connection. [W]"""
+    water_usage: WaterUsage | None = None
+    """Water that is evaporated or drained per energy of the IT equipment (WUE); left out where the
+    site does not state it. [m^3/J]"""
+    heat_reuse: Fraction | None = None
+    """Share of the heat of the IT equipment that is put to use, in the mean of the year; left out
+    where the site does not state it."""
 
 
 class Site(Named):

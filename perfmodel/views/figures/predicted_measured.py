@@ -1,4 +1,4 @@
-"""Predicted against measured on logarithmic axes, with the band of 10 % and the worst rows."""
+"""Predicted against measured, one panel per unit, with the band of 10 % and the worst rows."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,7 +14,7 @@ BAND = 0.10
 """Relative error that the band shows."""
 
 NAMED = 5
-"""Rows that are named at most, each of another group."""
+"""Rows that are named at most in a panel, each of another group."""
 
 ROOM = 0.06
 """Distance between two named rows, as a share of the axes."""
@@ -31,13 +31,31 @@ LONGEST = 44
 """Letters of a row's name in the legend."""
 
 
+WIDTH, HEIGHT, LEGEND = 4.6, 5.4, 4.0
+"""Size of a lone panel and what the legend takes beside it. [inch]"""
+
+SMALLER = 0.82
+"""Size of one panel of several over that of a lone one."""
+
+DECADES = 2.0
+"""Axes shorter than this have ticks at round values, not at powers of ten alone."""
+
+
 class Axis(NamedTuple):
-    """What both axes show."""
+    """What both axes of a panel show."""
 
     quantity: str
     """Such as ``completion time``."""
     unit: str
     """SI unit of it."""
+
+
+class Worst(NamedTuple):
+    """Named rows of one panel."""
+
+    rows: dict[str, np.ndarray]
+    first: int
+    """Number of the first one."""
 
 
 def draw(rows: Rows, axis: Axis, title: str, caption: str) -> "Figure":
@@ -47,26 +65,49 @@ def draw(rows: Rows, axis: Axis, title: str, caption: str) -> "Figure":
     ----------
     rows
         Columns ``id``, ``group``, ``measured``, ``predicted``, ``low``, ``high``; rows without a
-        prediction are not drawn.
+        prediction are not drawn. Where ``quantity`` and ``unit`` are given, each unit has a panel.
     axis
-        What was measured.
+        What was measured, for rows that do not say.
     title
         What the set is.
     caption
         Where the numbers come from.
     """
     judged = _judged(rows)
+    panels = _panels(judged, axis)
+    places = {group: place for place, group in enumerate(distinct(judged["shown"]))}
+    size = 1.0 if len(panels) == 1 else SMALLER
     with house_style():
-        figure = sheet(8.6, 5.4, title, caption)
-        axes = figure.subplots()
-        for place, group in enumerate(distinct(judged["shown"])):
-            _points(axes, select(judged, shown=group), f"{group}", place)
-        _diagonal(axes, judged)
-        _label(axes, axis)
-        worst = _worst(judged)
-        _number(axes, worst)
-        _legend(figure, axes, worst)
+        width = size * WIDTH * len(panels) + LEGEND
+        figure = sheet(width, size * HEIGHT, title, caption)
+        worst: list[Worst] = []
+        for axes, (shows, part) in zip(_subplots(figure, len(panels)), panels, strict=True):
+            first = worst[-1].first + len(worst[-1].rows["id"]) if worst else 1
+            worst.append(Worst(_worst(part), first))
+            _panel(axes, shows, part, places)
+            _number(axes, worst[-1])
+        _legend(figure, worst)
     return figure
+
+
+def _subplots(figure: "Figure", number: int) -> "list[Axes]":
+    return list(figure.subplots(1, number, squeeze=False)[0])
+
+
+def _panels(judged: dict[str, np.ndarray], axis: Axis) -> list[tuple[Axis, dict[str, np.ndarray]]]:
+    """Rows by unit, the unit with most rows first."""
+    if "unit" not in judged or not judged["unit"].size:
+        return [(axis, judged)]
+    units, sizes = np.unique(judged["unit"], return_counts=True)
+    parts = [select(judged, unit=unit) for unit in units[np.argsort(-sizes, kind="stable")]]
+    return [(Axis(f"{part['quantity'][0]}", f"{part['unit'][0]}"), part) for part in parts]
+
+
+def _panel(axes: "Axes", axis: Axis, rows: dict[str, np.ndarray], places: dict[str, int]) -> None:
+    for group in distinct(rows["shown"]):
+        _points(axes, select(rows, shown=group), f"{group}", places[group])
+    _diagonal(axes, rows)
+    _label(axes, axis)
 
 
 def _judged(rows: Rows) -> dict[str, np.ndarray]:
@@ -112,13 +153,17 @@ def _diagonal(axes: "Axes", rows: dict[str, np.ndarray]) -> None:
 
 
 def _label(axes: "Axes", axis: Axis) -> None:
-    from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
 
+    low, high = axes.get_xlim()
+    few = np.log10(high / low) < DECADES
     for side, name in ((axes.xaxis, "measured"), (axes.yaxis, "predicted")):
-        side.set_major_locator(LogLocator(numticks=7))
+        side.set_major_locator(MaxNLocator(4, prune="both") if few else LogLocator(numticks=7))
         side.set_major_formatter(EngFormatter(axis.unit, sep=" "))
         side.set_minor_formatter(NullFormatter())
         side.set_label_text(f"{name} {axis.quantity}")
+    if few:
+        axes.tick_params(axis="x", rotation=30)  # round values crowd at the upper end
 
 
 def _worst(rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -135,11 +180,11 @@ def _worst(rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {key: column[chosen] for key, column in rows.items()}
 
 
-def _number(axes: "Axes", worst: dict[str, np.ndarray]) -> None:
-    for place, x in enumerate(worst["measured"]):
-        y = worst["predicted"][place]
+def _number(axes: "Axes", worst: Worst) -> None:
+    for place, x in enumerate(worst.rows["measured"]):
+        y = worst.rows["predicted"][place]
         axes.annotate(
-            str(place + 1),
+            str(worst.first + place),
             (x, y),
             xytext=(-7, 4) if y > x else (4, -10),
             textcoords="offset points",
@@ -149,17 +194,22 @@ def _number(axes: "Axes", worst: dict[str, np.ndarray]) -> None:
         )
 
 
-def _legend(figure: "Figure", axes: "Axes", worst: dict[str, np.ndarray]) -> None:
+def _legend(figure: "Figure", worst: list[Worst]) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    handles, labels = axes.get_legend_handles_labels()
-    handles.append(Patch(color="#BBBBBB", alpha=0.4))
-    labels.append(f"within {BAND:.0%}")
-    for place, name in enumerate(worst["id"].tolist()):
-        error = worst["predicted"][place] / worst["measured"][place] - 1.0
-        handles.append(Line2D([], [], marker=f"${place + 1}$", linestyle="", color="#222222"))
-        labels.append(f"{_short(name)} {error:+.0%}")
+    drawn = {}
+    for axes in figure.axes:
+        handles, labels = axes.get_legend_handles_labels()
+        drawn |= dict(zip(labels, handles, strict=True))
+    drawn[f"within {BAND:.0%}"] = Patch(color="#BBBBBB", alpha=0.4)
+    entries = list(drawn.items())
+    for rows, first in worst:
+        for place, name in enumerate(rows["id"].tolist()):
+            error = rows["predicted"][place] / rows["measured"][place] - 1.0
+            mark = Line2D([], [], marker=f"${first + place}$", linestyle="", color="#222222")
+            entries.append((f"{_short(name)} {error:+.0%}", mark))
+    labels, handles = [label for label, _ in entries], [handle for _, handle in entries]
     figure.legend(handles, labels, loc="outside right center", fontsize=7)
 
 

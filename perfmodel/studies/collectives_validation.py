@@ -1,0 +1,203 @@
+"""Collectives over device memory: predictions beside measured times."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import jax
+import numpy as np
+
+from perfmodel.config.library import Library
+from perfmodel.config.measured_systems import read_systems
+from perfmodel.config.measurements import read_files
+from perfmodel.config.schema.measurement import MICROSECOND, CollectiveRow
+from perfmodel.engine.run import compiled
+from perfmodel.lowering.measured_collective import Call, Measured, measured
+from perfmodel.studies.collective_times import COLLECTIVES
+from perfmodel.studies.judged import Judged, Judgement
+from perfmodel_kernels.collectives import NEVER
+
+JUDGED = ("ring", "tree", "auto", "nvls", "sharp")
+"""Algorithms of rows that are judged; the others are reported in a note."""
+
+HOST = "buffers in host memory: see the option --host-collectives"
+"""Why a row is not of this set."""
+
+UNJUDGED = "composed of calls or messages of other libraries: reported in a note, not judged"
+"""Why a row with a prediction is not judged."""
+
+SCALES = ((8, "2-8 ranks"), (32, "9-32 ranks"), (128, "33-128 ranks"))
+"""Most ranks of a group of scales, and its name."""
+
+LARGER_SCALE = "more than 128 ranks"
+
+SIZES = ((64 * 1024, "up to 64 KiB"), (16 * 1024**2, "64 KiB to 16 MiB"))
+"""Most bytes of a group of sizes, and its name."""
+
+LARGER_SIZE = "above 16 MiB"
+
+USES = {"fit": "fitted", "check": "not fitted"}
+"""Use of a row to the name of its group."""
+
+Known = Measured | str
+"""What stands for a row, or why nothing does."""
+
+
+def judge_collectives(paths: Sequence[Path], library: Library) -> Judged:
+    """Predict the rows of files whose buffers lie in device memory.
+
+    Parameters
+    ----------
+    paths
+        CSV files of collectives.
+    library
+        Configs that predict the rows, and the systems that they stand for.
+
+    Returns
+    -------
+    Judged
+        Completion times by system. [s]
+    """
+    systems, rows = read_systems(library), read_files(paths, CollectiveRow)
+    used = [row for row in rows if row.use != "exclude" and row.memory == "device"]
+    known = [measured(row, systems, library) for row in used]
+    times = predicted_times(known)
+    pairs = list(zip(used, known, times, strict=True))
+    chosen = [one for one in pairs if isinstance(one[1], str) or one[0].algorithm in JUDGED]
+    others = [one for one in pairs if one not in chosen]
+    return Judged(
+        rows=[_judgement(*one) for one in chosen],
+        quantity="completion time",
+        unit="s",
+        family="system",
+        excluded=_excluded(rows, len(others)),
+        notes=tuple(_notes(used, others)),
+    )
+
+
+def predicted_times(known: Sequence[Known]) -> np.ndarray:
+    """Time of each row by the fastest algorithm that it may have run with.
+
+    Parameters
+    ----------
+    known
+        What stands for the rows.
+
+    Returns
+    -------
+    np.ndarray
+        Times, not a number where nothing stands for a row. [s]
+    """
+    times = np.full(len(known), np.nan)
+    kinds = [one.collective if isinstance(one, Measured) else "" for one in known]
+    for kind in sorted(set(kinds) - {""}):
+        places = np.array([place for place, one in enumerate(kinds) if one == kind])
+        calls = [one.call for place in places if isinstance(one := known[place], Measured)]
+        times[places] = np.asarray(_program(kind)(stacked(calls)))
+    return np.where(times < 0.5 * NEVER, times, np.nan)
+
+
+def stacked(calls: Sequence[Call]) -> Call:
+    """Calls as one tree of arrays, one entry per call.
+
+    Parameters
+    ----------
+    calls
+        At least one.
+
+    Returns
+    -------
+    Call
+        Single precision.
+    """
+    return jax.tree.map(lambda *leaves: np.array(leaves, np.float32), *calls)
+
+
+def shortest(kind: str, call: Call) -> Any:
+    """Time of one call by the fastest algorithm that it may have run with.
+
+    Parameters
+    ----------
+    kind
+        Collective.
+    call
+        Numbers of one call.
+
+    Returns
+    -------
+    Any
+        Time. [s]
+    """
+    times = COLLECTIVES[kind].times(call.payload, call.groups, call.network, call.library)
+    return times.min()
+
+
+@cache
+def _program(kind: str) -> Callable[[Call], Any]:
+    return compiled(jax.vmap(lambda call: shortest(kind, call)))
+
+
+def _judgement(row: CollectiveRow, known: Known, time: float) -> Judgement:
+    groups = {
+        "system": row.system,
+        "chip": row.chip_id or "not stated",
+        "collective": known.collective if isinstance(known, Measured) else row.collective,
+        "algorithm": row.algorithm or "not stated",
+        "scale": _bucket(row.ranks or 0, SCALES, LARGER_SCALE),
+        "size": _bucket(row.size_bytes or 0, SIZES, LARGER_SIZE),
+        "use": USES[row.use],
+        "system and use": f"{row.system}, {USES[row.use]}",
+    }
+    return Judgement(
+        id=row.id,
+        measured=row.time or float("nan"),
+        predicted=float(time),
+        skipped=known if isinstance(known, str) else "",
+        groups=groups,
+        pair=(row.system, row.fabric, row.collective, row.ranks, row.size_bytes),
+    )
+
+
+def _bucket(value: int, bounds: Iterable[tuple[int, str]], beyond: str) -> str:
+    return next((name for most, name in bounds if value <= most), beyond)
+
+
+def _excluded(rows: Sequence[CollectiveRow], others: int) -> dict[str, int]:
+    """Rows that are not judged, by reason."""
+    found = Counter(row.exclude_reason or "not stated" for row in rows if row.use == "exclude")
+    host = sum(row.memory == "host" and row.use != "exclude" for row in rows)
+    return dict(found) | {reason: n for reason, n in ((HOST, host), (UNJUDGED, others)) if n}
+
+
+def _notes(
+    used: Sequence[CollectiveRow], others: Sequence[tuple[CollectiveRow, Known, float]]
+) -> Iterable[str]:
+    late = [row.p95_us * MICROSECOND / row.time - 1.0 for row in used if row.p95_us and row.time]
+    if late:
+        yield f"95th percentile of the repeats of a call: {median(late):.0%} above its median."
+    apart = _repeated(used)
+    if apart:
+        most = f"at most by {max(apart):.0%}"
+        yield f"Calls that were run more than once differ by {median(apart):.1%}, {most}."
+    for algorithm in sorted({row.algorithm or "" for row, _, _ in others}):
+        errors = [
+            abs(time / row.time - 1.0)
+            for row, _, time in others
+            if row.algorithm == algorithm and row.time and np.isfinite(time)
+        ]
+        if errors:
+            found = f"median error {median(errors):.0%} of {len(errors)} rows"
+            yield f"Not judged: {algorithm}, {found}."
+
+
+def _repeated(used: Sequence[CollectiveRow]) -> list[float]:
+    """Longest over shortest time of each call that was run more than once, less one."""
+    calls: dict[Any, list[float]] = {}
+    for row in used:
+        key = (row.system, row.fabric, row.ranks, row.algorithm, row.collective, row.size_bytes)
+        if row.algorithm == "auto" and row.time:
+            calls.setdefault(key, []).append(row.time)
+    return [max(times) / min(times) - 1.0 for times in calls.values() if len(times) > 1]

@@ -1,0 +1,455 @@
+"""Fit of links, protocols and launches to measured all-reduces of small scale."""
+
+import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from perfmodel.config.documents import Document, FieldPath, dotted
+from perfmodel.config.library import Library
+from perfmodel.config.measured_systems import read_systems, systems_place
+from perfmodel.config.measurements import read_files, shipped_measurements
+from perfmodel.config.schema.measured_system import MeasuredSystem
+from perfmodel.config.schema.measurement import CollectiveRow
+from perfmodel.engine.run import compiled
+from perfmodel.lowering.measured_collective import Call, Measured, measured
+from perfmodel.studies.calibrate import Calibrated
+from perfmodel.studies.collectives_validation import shortest, stacked
+from perfmodel.studies.edits import Edit
+from perfmodel.studies.fitting import Data, Estimate, Fit, Parameter, fit
+from perfmodel_kernels._typing import Scalar
+
+FILES = ("collectives.csv", "collectives_eu.csv")
+
+NOISE = 0.08
+"""Of the logarithm of a time: half of the calls of PICO have a 95th percentile 10 % above the
+median of their repeats, and neighbouring sizes of one run scatter by 5-10 %."""
+
+MICROSECOND = 1e-6
+
+
+class Knobs(NamedTuple):
+    """What a fit may change of one call, in SI."""
+
+    scaleup: Scalar
+    """Sustained share of the links of the scale-up domain."""
+    reduction: Scalar
+    """Share of those links at which its switches reduce."""
+    latency: Scalar
+    """Step of the low-latency protocol in the domain. [s]"""
+    bulk: Scalar
+    """What the bulk protocol adds to it. [s]"""
+    short: Scalar
+    """Bandwidth of the low-latency protocol over the other's, in the domain."""
+    link: Scalar
+    """Sustained share of the network cards."""
+    outer_latency: Scalar
+    """Step of the low-latency protocol through a leaf. [s]"""
+    outer_bulk: Scalar
+    """What the bulk protocol adds to a step of the fabric. [s]"""
+    outer_short: Scalar
+    """Bandwidth of the low-latency protocol over the other's, in the fabric."""
+    spread: Scalar
+    """Spread of the flows of the fabric."""
+    tree: Scalar
+    """Bandwidth of a tree over that of a ring."""
+    launch: Scalar
+    """Call of the benchmark. [s]"""
+
+
+class Place(NamedTuple):
+    """Where a knob stands: kind of config and field."""
+
+    kind: str
+    field: FieldPath
+
+
+PLACES: Mapping[str, Place] = {
+    "scaleup": Place("chips", ("efficiency", "scaleup")),
+    "reduction": Place("chips", ("scaleup", "reduction")),
+    "latency": Place("chips", ("scaleup", "latency")),
+    "bulk": Place("chips", ("scaleup", "bulk_latency")),
+    "short": Place("chips", ("scaleup", "short_fraction")),
+    "link": Place("fabrics", ("link_fraction",)),
+    "outer_latency": Place("fabrics", ("level", 0, "latency")),
+    "outer_bulk": Place("fabrics", ("bulk_latency",)),
+    "outer_short": Place("fabrics", ("short_fraction",)),
+    "spread": Place("fabrics", ("spread",)),
+    "tree": Place("stacks", ("collectives", "tree_share")),
+    "launch": Place("systems", ("launch",)),
+}
+"""Field of each knob."""
+
+
+class Prior(NamedTuple):
+    """What is known of a knob before the data."""
+
+    value: float
+    spread: float
+    low: float
+    high: float
+    unit: str = ""
+
+
+PRIORS: Mapping[str, Prior] = {
+    "scaleup": Prior(0.80, 0.10, 0.3, 1.0),  # rings on NVLink: 0.76-0.81 of the links
+    "reduction": Prior(0.60, 0.30, 0.1, 1.0),  # estimate: NVLS sends and receives each buffer once
+    # NCCL tuner (NVIDIA/nccl@5067397c tuning.cc): LL 0.6, LL128 1.9, Simple 3.4 us a step of NVLink
+    "latency": Prior(1.0e-6, 0.5, 1e-7, 1e-5, "s"),
+    "bulk": Prior(2.8e-6, 0.3, 1e-7, 1e-4, "s"),
+    "short": Prior(0.20, 0.7, 0.01, 1.0),  # NCCL tuner: LL at most 88-141 of 230-480 GB/s
+    "link": Prior(
+        0.90, 0.10, 0.3, 0.97
+    ),  # RDMA reaches 0.97 of line rate (stas00/ml-engineering@744d01e)
+    # NCCL tuner: LL 2.7-5, Simple 14 us a step of the network
+    "outer_latency": Prior(5.0e-6, 0.7, 5e-7, 2e-4, "s"),
+    "outer_bulk": Prior(10.0e-6, 0.5, 5e-7, 1e-3, "s"),
+    "outer_short": Prior(
+        0.10, 0.7, 0.005, 1.0
+    ),  # estimate: flags of 4 B in 8 B, copies by the host
+    "spread": Prior(0.10, 0.7, 0.001, 1.0),  # estimate: adaptive routing 0.05, static paths 0.3
+    "tree": Prior(0.90, 0.10, 0.3, 1.0),  # estimate: NCCL tuner gives trees 0.85-0.92 of a ring
+    "launch": Prior(
+        20.0e-6, 0.7, 1e-6, 2e-4, "s"
+    ),  # estimate: start of a kernel 4 us, loop of PyTorch 40 us
+}
+"""Values, spreads of logarithms and bounds; shares of links end at 1."""
+
+OWN_PRIORS: Mapping[tuple[str, str], Prior] = {
+    # estimate: 15 us of a message over EFA (AWS, recalled), the first cards twice that
+    ("efa", "outer_latency"): Prior(15.0e-6, 0.5, 5e-7, 2e-4, "s"),
+    ("efa-100g", "outer_latency"): Prior(30.0e-6, 0.5, 5e-7, 2e-4, "s"),
+}
+"""Priors of a config where they differ."""
+
+_PROTOCOLS = ("latency", "bulk", "short")
+_CARDS = ("link", "outer_latency", "outer_bulk", "outer_short")
+
+FITTED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "chips": {
+        "a100-80": ("scaleup", *_PROTOCOLS),
+        "h100": ("reduction", *_PROTOCOLS),
+        "gb300": ("reduction", *_PROTOCOLS),
+        "b200": ("reduction",),
+    },
+    "fabrics": {
+        "ndr200-fat-tree-mn5": (*_CARDS, "spread"),
+        "efa": _CARDS,
+        "efa-100g": _CARDS,
+        "slingshot-alps": _CARDS,
+    },
+    "stacks": {"megatron-core-2025": ("tree",)},
+}
+"""Kind and name of a config to its fitted knobs. What rings alone would say of H100 and Blackwell
+stands: no such row has a time. Systems with small messages have a launch each."""
+
+MOST_NAMED = 5
+"""Systems that a source names."""
+
+VALUE_WIDTH = 27
+"""Where the comment behind a value begins, less two blanks; a long value moves it."""
+
+BOUNDS = {"": "", "low": ", at its lower bound", "high": ", at its upper bound"}
+"""Bound of an estimate to what its source says of it."""
+
+FOLLOWERS: Mapping[str, tuple[str, ...]] = {
+    "ndr200-fat-tree-mn5": (
+        *("bxi-v3", "dragonflyplus-jupiter", "dragonflyplus-leonardo", "hdr-fat-tree"),
+        *("hdr-rail", "ndr-rail-3tier", "nvl72-clos-800g", "omnipath-fat-tree", "roce-24k-7to1"),
+        *("roce-clos", "spectrum-x-800g", "xdr-fat-tree", "xgmi-node"),
+    ),
+    "slingshot-alps": ("slingshot-lumi",),
+    "megatron-core-2025": ("fsdp-composer-2023",),
+}
+"""Fitted config to those without a measurement of their own that take its protocols over."""
+
+FOLLOWED = ("outer_bulk", "outer_short", "tree")
+"""Knobs that they take over: what software does, not what links give."""
+
+SMALL = 2**20
+"""Payload that a launch can be seen in. [B]"""
+
+
+class Known(NamedTuple):
+    """What the residuals take, stacked over rows."""
+
+    call: Call
+    """Calls with the values of the configs."""
+    held: Knobs
+    """These values."""
+    which: np.ndarray
+    """Which parameter a knob is; beyond the last one it keeps its value. Axes: row, knob."""
+    measured: np.ndarray
+    """Times. [s]"""
+
+
+class Target(NamedTuple):
+    """One parameter and where its value stands."""
+
+    knob: str
+    """Field of :class:`Knobs`."""
+    name: str
+    """Config, or system."""
+    path: Path
+    """Its file."""
+    field: FieldPath
+    """Its place in that file."""
+
+
+def fit_fabrics(library: Library) -> Calibrated:
+    """Fit links, protocols and launches to the rows that may be fitted.
+
+    Parameters
+    ----------
+    library
+        Configs that hold the values, and the systems.
+
+    Returns
+    -------
+    Calibrated
+        Values and how the library would hold them.
+    """
+    rows = fitted_rows(library)
+    targets, index = _targets(rows, library)
+    known = _known(rows, index)
+    groups = [one.row.system for one in rows]
+    noise, weight = np.full(len(rows), NOISE), np.ones(len(rows))
+    parameters = [_parameter(target) for target in targets]
+    found = fit(parameters, Data(residuals, (known,), groups, noise, weight))
+    edits = [
+        edit
+        for number, (target, estimate) in enumerate(zip(targets, found.estimates, strict=True))
+        for edit in _edits(library, target, estimate, (index == number).any(axis=1), groups)
+    ]
+    return Calibrated(found, edits, _notes(found, known))
+
+
+def fitted_rows(library: Library) -> list[Measured]:
+    """Rows that may be fitted: all-reduces over device memory.
+
+    Parameters
+    ----------
+    library
+        Configs and systems.
+
+    Returns
+    -------
+    list[Measured]
+        In the order of the files.
+    """
+    systems = read_systems(library)
+    rows = read_files([shipped_measurements(file) for file in FILES], CollectiveRow)
+    used = [row for row in rows if row.use == "fit" and row.memory == "device"]
+    found = [measured(row, systems, library) for row in used]
+    return [one for one in found if isinstance(one, Measured) and one.collective == "all-reduce"]
+
+
+def residuals(values: Any, known: Known) -> Any:
+    """Logarithm of predicted over measured, one per row.
+
+    Parameters
+    ----------
+    values
+        Parameters.
+    known
+        Calls and measurements.
+
+    Returns
+    -------
+    Any
+        Array.
+    """
+
+    def one(call: Call, held: Knobs, index: Any) -> Any:
+        fitted = values[jnp.minimum(index, values.shape[0] - 1)]
+        turned = jnp.where(index < values.shape[0], fitted, jnp.stack(list(held)))
+        return shortest("all-reduce", turn(call, held, Knobs(*turned)))
+
+    times = jax.vmap(one)(known.call, known.held, known.which)
+    return jnp.log(times / known.measured)
+
+
+def turn(call: Call, held: Knobs, knobs: Knobs) -> Call:
+    """A call with other values than those of its configs.
+
+    Parameters
+    ----------
+    call
+        Lowered with the values of the configs.
+    held
+        These values.
+    knobs
+        The values to put in their place.
+
+    Returns
+    -------
+    Call
+        What lowering the changed configs gives.
+    """
+    network = call.network
+    inside = network.scaleup > 0.5
+    share = knobs.scaleup / held.scaleup
+    step = network.latency + (knobs.outer_latency - held.outer_latency)
+    turned = network._replace(
+        bandwidth=network.bandwidth * jnp.where(inside, share, knobs.link / held.link),
+        pair=network.pair * share,
+        latency=jnp.where(inside, knobs.latency, step),
+        bulk_latency=jnp.where(inside, knobs.bulk, knobs.outer_bulk),
+        short_fraction=jnp.where(inside, knobs.short, knobs.outer_short),
+        reduction=jnp.where(inside, knobs.reduction / knobs.scaleup, network.reduction),
+        spread=network.spread * (knobs.spread / held.spread),
+    )
+    library = call.library._replace(launch=knobs.launch, tree_share=knobs.tree)
+    return call._replace(network=turned, library=library)
+
+
+def held(one: Measured) -> Knobs:
+    """Values of the configs of a row.
+
+    Parameters
+    ----------
+    one
+        The row.
+
+    Returns
+    -------
+    Knobs
+        In SI.
+    """
+    chip, fabric = one.platform.machine.chip, one.platform.machine.fabric
+    return Knobs(
+        scaleup=chip.efficiency.scaleup,
+        reduction=chip.scaleup.reduction,
+        latency=chip.scaleup.latency,
+        bulk=chip.scaleup.bulk_latency,
+        short=chip.scaleup.short_fraction,
+        link=fabric.link_fraction,
+        outer_latency=fabric.level[0].latency,
+        outer_bulk=fabric.bulk_latency,
+        outer_short=fabric.short_fraction,
+        spread=float(one.call.network.spread.max()),
+        tree=one.platform.stack.collectives.tree_share,
+        launch=one.system.launch,
+    )
+
+
+def _known(rows: Sequence[Measured], index: np.ndarray) -> Known:
+    return Known(
+        call=jax.tree.map(np.float64, stacked([one.call for one in rows])),
+        held=Knobs(*np.array([held(one) for one in rows], float).T),
+        which=index,
+        measured=np.array([one.row.time for one in rows]),
+    )
+
+
+def _targets(rows: Sequence[Measured], library: Library) -> tuple[list[Target], np.ndarray]:
+    """Parameters, and which of them each knob of each row is."""
+    small = {one.row.system for one in rows if float(one.call.payload[0]) <= SMALL}
+    wanted = [[_target(one, knob, small, library) for knob in Knobs._fields] for one in rows]
+    targets = sorted({one for row in wanted for one in row if one}, key=_order)
+    place = {target: number for number, target in enumerate(targets)}
+    beyond = len(targets)
+    return targets, np.array([[place[one] if one else beyond for one in row] for row in wanted])
+
+
+def _order(target: Target) -> tuple[str, str, int]:
+    return target.path.parent.name, target.name, Knobs._fields.index(target.knob)
+
+
+def _target(one: Measured, knob: str, small: set[str], library: Library) -> Target | None:
+    """Where the knob of a row stands, none where it is not fitted."""
+    place = PLACES[knob]
+    alone = (one.row.ranks or 0) <= one.platform.machine.chip.scaleup.domain
+    if place.kind == "fabrics" and alone:
+        return None
+    if place.kind == "systems":
+        known = one.row.system in small
+        return _launch(one.system, place, library) if known else None
+    owner = _owner(_document(one, place.kind, library), place.field)
+    if owner is None or knob not in FITTED[place.kind].get(owner.name, ()):
+        return None
+    return Target(knob, owner.name, owner.path, place.field)
+
+
+def _launch(system: MeasuredSystem, place: Place, library: Library) -> Target:
+    path, number = systems_place(library, system)
+    return Target("launch", system.system, path, ("system", number, *place.field))
+
+
+def _document(one: Measured, kind: str, library: Library) -> Document:
+    node = library.load("nodes", one.system.node)
+    names = {"chips": node.chip, "fabrics": one.system.fabric, "stacks": one.system.stack}
+    return library.document(kind, names[kind])
+
+
+def _owner(document: Document | None, field: FieldPath) -> Document | None:
+    """The config among a document and what it extends that states a field."""
+    while document is not None and not _states(document.own, field):
+        document = document.parent
+    return document
+
+
+def _states(table: Any, field: FieldPath) -> bool:
+    for part in field:
+        if isinstance(table, dict) and part not in table:
+            return False
+        table = table[part]
+    return True
+
+
+def _parameter(target: Target) -> Parameter:
+    prior = OWN_PRIORS.get((target.name, target.knob), PRIORS[target.knob])
+    name = f"{target.name}.{dotted(PLACES[target.knob].field)}"
+    return Parameter(name, prior.value, prior.spread, prior.low, prior.high, "log", prior.unit)
+
+
+def _notes(found: Fit, known: Known) -> tuple[str, ...]:
+    values = np.array([estimate.value for estimate in found.estimates])
+    errors = np.abs(np.expm1(np.asarray(compiled(residuals)(values, known))))
+    return (f"median error of the fitted rows: {np.median(errors):.1%}",)
+
+
+def _edits(
+    library: Library, target: Target, estimate: Estimate, rows: np.ndarray, systems: Sequence[str]
+) -> Iterator[Edit]:
+    """The fitted value, the levels above that keep their distance, and who takes it over."""
+    today = datetime.datetime.now(tz=datetime.UTC).date()
+    names = dict.fromkeys(name for name, used in zip(systems, rows, strict=True) if used)
+    who = ", ".join(names) if len(names) <= MOST_NAMED else f"{len(names)} systems"
+    said = f"{rows.sum()} all-reduces of {who} (configs/validation), {today}"
+    source = f"fit to {said}{BOUNDS[estimate.bound]}"
+    if not estimate.identified and not estimate.bound:
+        source = f"estimate: from the prior, {said} say little of it"
+    unit, value = estimate.parameter.unit, estimate.value
+    yield Edit(target.path, target.field, _text(target.field, value, unit), source)
+    if target.knob == "outer_latency":
+        yield from _levels_above(library, target, value)
+    if target.knob in FOLLOWED:
+        place = PLACES[target.knob]
+        for name in FOLLOWERS.get(target.name, ()):
+            path = library.document(place.kind, name).path
+            yield Edit(
+                path,
+                place.field,
+                _text(target.field, value, unit),
+                f"estimate: as {target.name}, {today}",
+            )
+
+
+def _levels_above(library: Library, target: Target, value: float) -> Iterator[Edit]:
+    leaf, *above = library.load("fabrics", target.name).level
+    for number, level in enumerate(above, start=1):
+        farther = level.latency - leaf.latency
+        text = f"estimate: leaf + {farther / MICROSECOND:.2g} us of switches and fibre"
+        field = ("level", number, "latency")
+        yield Edit(target.path, field, _text(field, value + farther, "s"), text)
+
+
+def _text(field: FieldPath, value: float, unit: str) -> str:
+    """A value as a config holds it, blanks up to the comment."""
+    written = f'"{value / MICROSECOND:.3g} us"' if unit == "s" else f"{value:.3g}"
+    return written.ljust(VALUE_WIDTH - len(f"{field[-1]} = "))
