@@ -217,7 +217,7 @@ def fit_fabrics(library: Library) -> Calibrated:
     targets, index = _targets(rows, library)
     known = _known(rows, index)
     groups = [one.row.system for one in rows]
-    noise, weight = np.full(len(rows), NOISE), np.ones(len(rows))
+    noise, weight = np.full(len(rows), NOISE), _weights(rows)
     parameters = [_parameter(target) for target in targets]
     found = fit(parameters, Data(residuals, (known,), groups, noise, weight))
     edits = [
@@ -335,6 +335,13 @@ def held(one: Measured) -> Knobs:
         tree=one.platform.stack.collectives.tree_share,
         launch=one.system.launch,
     )
+
+
+def _weights(rows: Sequence[Measured]) -> np.ndarray:
+    """Ranks of each row over the mean of its system: what is asked for lies above the largest."""
+    ranks = np.array([one.row.ranks for one in rows], float)
+    systems = np.array([one.row.system for one in rows])
+    return ranks / np.array([ranks[systems == system].mean() for system in systems])
 
 
 def _known(rows: Sequence[Measured], index: np.ndarray) -> Known:
