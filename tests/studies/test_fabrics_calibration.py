@@ -14,17 +14,8 @@ from perfmodel.lowering.measured_collective import measured
 from perfmodel.studies import fabrics_calibration
 from perfmodel.studies.calibrate import Calibrated
 from perfmodel.studies.edits import Edit
-from perfmodel.studies.fabrics_calibration import (
-    FITTED,
-    FOLLOWERS,
-    PLACES,
-    PRIORS,
-    Knobs,
-    fit_fabrics,
-    fitted_rows,
-    held,
-    turn,
-)
+from perfmodel.studies.fabric_knobs import PLACES, PRIORS, Knobs, held, turn
+from perfmodel.studies.fabrics_calibration import FITTED, FOLLOWERS, fit_fabrics, fitted_rows
 
 SHIPPED = Library()
 
