@@ -50,7 +50,7 @@ SOUND = tuple(
     for name in (
         "building", "exposure", "extremes", "in_flight", "layout", "max_plus", "memory",
         "operators", "parameters", "placement", "power", "schedule", "schedule_orders", "site",
-        "step", "timeline", "topology", "traffic", "transformer", "volume",
+        "stage_orders", "step", "timeline", "topology", "traffic", "transformer", "volume",
     )
 )  # fmt: skip
 

@@ -31,6 +31,7 @@ from perfmodel_kernels import (
     schedule,
     schedule_orders,
     site,
+    stage_orders,
     step,
     timeline,
     topology,
@@ -223,8 +224,8 @@ KERNELS: dict[Callable, tuple] = {
 MODULES = (
     building, collectives, exchange, exposure, extremes, in_flight, layout, level_methods,
     linpack, max_plus, memory, message_methods, message_passing, operators, parameters, placement,
-    power, roofline, schedule, schedule_orders, site, step, timeline, topology, traffic,
-    transformer, volume,
+    power, roofline, schedule, schedule_orders, site, stage_orders, step, timeline, topology,
+    traffic, transformer, volume,
 )  # fmt: skip
 EAGER = {
     transformer.contract,
@@ -232,6 +233,10 @@ EAGER = {
     level_methods.level_units,
     max_plus.over_parts,
     schedule_orders.order_tables,
+    stage_orders.part_count,
+    stage_orders.stage_of,
+    stage_orders.boundary_after,
+    stage_orders.stage_order,
 }
 """Take a constant table, the row of one or the shape of a pipeline, not only arguments to trace."""
 
