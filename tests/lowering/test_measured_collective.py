@@ -143,7 +143,11 @@ def test_inside_one_domain_the_network_takes_no_part():
     ("changed", "reason"),
     [
         ({"system": "Ours", "chip_id": None}, "no chip is named"),
-        ({"system": "Ours", "chip_id": "abacus"}, "no known system has the chip abacus"),
+        (
+            {"system": "Ours", "chip_id": "abacus"},
+            "has the chip abacus; add one to validation/systems.toml",
+        ),
+        ({"system": "Ours", "chip_id": "h1OO"}, 'did you mean "h100"'),
         ({"system": "Ours", "fabric": "carrier pigeons"}, "joins h100 by carrier pigeons"),
         ({"collective": "broadcast"}, "no formula for broadcast"),
         ({"algorithm": "other"}, "no formula for the algorithm other"),
