@@ -147,7 +147,7 @@ def test_inside_one_domain_the_network_takes_no_part():
             {"system": "Ours", "chip_id": "abacus"},
             "has the chip abacus; add one to validation/systems.toml",
         ),
-        ({"system": "Ours", "chip_id": "h1OO"}, 'did you mean "h100"'),
+        ({"system": "Ours", "chip_id": "a100-8O"}, 'did you mean "a100-80"'),
         ({"system": "Ours", "fabric": "carrier pigeons"}, "joins h100 by carrier pigeons"),
         ({"collective": "broadcast"}, "no formula for broadcast"),
         ({"algorithm": "other"}, "no formula for the algorithm other"),
