@@ -40,8 +40,8 @@ def context_rounds(layout: Layout) -> Real:
 TENSOR_CALLS = np.array([4, 2, 0, 1, 1])
 """Gathers and scatters of the hidden state per block in a forward pass, shared experts apart."""
 
-RECOMPUTE = 3
-"""Row of the kind axis that holds what is computed again."""
+RECOMPUTE, EXPERT = 3, 6
+"""Rows of the kind axis that hold what is computed again and the exchanges between experts."""
 
 
 class Overlap(NamedTuple):

@@ -6,8 +6,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from perfmodel_kernels._typing import Real, Scalar, Stages
+from perfmodel_kernels.in_flight import activations_in_flight, parameter_copies
 from perfmodel_kernels.layout import ATTENTION, FULL, PARTS, ZERO1, ZERO2, ZERO3, Layout
 from perfmodel_kernels.placement import Placement, one_hot_of_largest, sharded
+from perfmodel_kernels.schedule import layout_pipeline, on_chips
 from perfmodel_kernels.transformer import Model, Share
 
 LOGIT_BYTES = 6.0
@@ -99,38 +101,6 @@ def layer_activation_bytes(
     return share.tokens * jnp.where(recompute > FULL - 0.5, checkpoint, whole)
 
 
-def layers_in_flight(blocks: Stages, layout: Layout) -> Stages:
-    r"""Layers whose activations a stage holds at once, 1F1B or interleaved.
-
-    1F1B: stage i of p holds :math:`\min(m, p - i)` micro-batches; interleaved with v chunks:
-    :math:`2 (p - i - 1) + (v - 1) p + 1` chunks.
-
-    Parameters
-    ----------
-    blocks
-        Layers of a first, middle and last stage.
-    layout
-        Stages, chunks and micro-batches.
-
-    Returns
-    -------
-    Stages
-        Layers times micro-batches.
-
-    References
-    ----------
-    Narayanan et al., arXiv 2104.04473, section 2.2; Korthikanti et al., arXiv 2205.05198,
-    section 4.2.3.
-    """
-    behind = jnp.stack(
-        [layout.pp - 1.0, jnp.maximum(layout.pp - 2.0, 0.0), jnp.zeros_like(layout.pp)]
-    )
-    plain = behind + 1.0
-    chunks = 2.0 * behind + (layout.vpp - 1.0) * layout.pp + 1.0
-    held = jnp.where(layout.vpp > 1.5, chunks / layout.vpp, plain)
-    return blocks * jnp.minimum(held, layout.micro_batches)
-
-
 def memory_split(
     placement: Placement, widths: Widths, reserve: Reserve, fused: Scalar
 ) -> MemorySplit:
@@ -177,12 +147,18 @@ def memory_by_stage(
     working = layer_activation_bytes(model, share, 0.0, fused, inputs)
     reduced = layer_activation_bytes(model, share, layout.recompute, fused, inputs)
     kept = kept_bytes(layout, working, reduced)
-    flight = layers_in_flight(blocks[0] * kept[0] + blocks[1] * kept[1], layout)
+    pipeline = layout_pipeline(layout)
+    flight = activations_in_flight(blocks[0] * kept[0] + blocks[1] * kept[1], pipeline)
+    copies = parameter_copies(layout.schedule)
     again = jnp.where(layout.recompute > PARTS - 0.5, working.max() - reduced.max(), 0.0)
     away = 2.0 * layout.offload_activations * kept.max()  # one layer leaves, one comes back
     return MemorySplit(
-        weights=widths.weight * sharded(held, ZERO3, layout.sharding),
-        gradients=widths.gradient * sharded(held, ZERO2, layout.sharding),
+        weights=copies
+        * widths.weight
+        * on_chips(sharded(held, ZERO3, layout.sharding), pipeline),
+        gradients=copies
+        * widths.gradient
+        * on_chips(sharded(held, ZERO2, layout.sharding), pipeline),
         optimizer=widths.optimizer
         * sharded(held, ZERO1, layout.sharding)
         * (1.0 - layout.offload_states),

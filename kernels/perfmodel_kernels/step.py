@@ -6,9 +6,10 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from perfmodel_kernels._typing import Real, Scalar
+from perfmodel_kernels._typing import Real, Scalar, Stages
 from perfmodel_kernels.collectives import Library
 from perfmodel_kernels.exposure import (
+    EXPERT,
     RECOMPUTE,
     Overlap,
     PassTimes,
@@ -46,9 +47,12 @@ from perfmodel_kernels.placement import (
 )
 from perfmodel_kernels.power import ChipPower, Links
 from perfmodel_kernels.schedule import (
-    Pipeline,
+    DUALPIPE,
+    Passes,
     Spread,
-    bubble_time,
+    idle_time,
+    layout_pipeline,
+    period_on_chips,
     send_exposure,
     straggler_fraction,
 )
@@ -177,7 +181,7 @@ def training_step(params: StepParams, layout: Layout) -> StepMetrics:
     links = _links(params, volume, layout)
     times = block_times(placement, params.chip, stack.kernels, params.power, links)
     passes = pass_times(placement, times, traffic, stack.overlap, stack.kernels.fused)
-    split = _time_split(params, placement, passes, traffic)
+    split = _time_split(params, placement, times, passes, traffic)
     split = split._replace(optimizer=split.optimizer * times.pace.stretch[2])
     step_time = jnp.stack(split).sum()
     memory = memory_split(placement, workload.widths, stack.reserve, stack.kernels.fused)
@@ -244,17 +248,24 @@ def _payloads(params: StepParams, placement: Placement) -> Payloads:
 
 
 def _time_split(
-    params: StepParams, placement: Placement, passes: PassTimes, traffic: StepTraffic
+    params: StepParams,
+    placement: Placement,
+    times: BlockTimes,
+    passes: PassTimes,
+    traffic: StepTraffic,
 ) -> TimeSplit:
     """Step time by kind on the slowest stage."""
     layout, stack = placement.layout, params.stack
     passes = _with_offload(params, placement, passes)
-    pipeline = Pipeline(layout.pp, layout.vpp, layout.micro_batches)
+    pipeline = layout_pipeline(layout)
     ahead, behind = (_by_stage(kinds, placement) for kinds in passes)
-    period = (ahead + behind).sum(0)
+    both = _both_ends(ahead + behind, layout.schedule)
+    stages = _stage_passes(ahead, behind, _weight_gradients(placement, times), stack.overlap)
+    period = period_on_chips(stages, pipeline)
     slowest = one_hot_of_largest(period, layout.pp)
-    kinds = layout.micro_batches * ((ahead + behind) * slowest[None, :]).sum(1)
-    bubble = bubble_time(period, pipeline)
+    kinds = layout.micro_batches * (both * slowest[None, :]).sum(1)
+    together = layout.micro_batches * ((both.sum(0) - period) * slowest).sum()
+    bubble = idle_time(stages, pipeline)
     layers = (placement.blocks[0] + placement.blocks[1]) * slowest
     cards = card_times(placement.model, layout, traffic)
     on_slowest = (placement.blocks * slowest[None, :]).sum(1)
@@ -274,7 +285,7 @@ def _time_split(
         recompute=kinds[RECOMPUTE],
         tensor=kinds[4],
         context=kinds[5],
-        expert=kinds[6],
+        expert=kinds[6] - together,
         offload=kinds[8],
         host=kinds[7],
         pipeline=send_exposure(traffic.send, stack.overlap.pipeline, pipeline),
@@ -283,6 +294,35 @@ def _time_split(
         optimizer=_update_time(params, placement),
         straggler=late * (kinds[: RECOMPUTE + 1].sum() + bubble),
         overhead=stack.overhead + jnp.zeros_like(bubble),
+    )
+
+
+def _weight_gradients(placement: Placement, times: BlockTimes) -> Stages:
+    """Time of the weight gradients of one micro-batch by kind of stage."""
+    return (times.weight_gradient[:, None] * placement.blocks).sum(0)
+
+
+def _both_ends(kinds: Float[Array, "kind stage"], schedule: Scalar) -> Float[Array, "kind stage"]:
+    """Mean of the two stages that meet on a chip under DualPipe, else the stages."""
+    swapped = jnp.concatenate([kinds[:, 2:], kinds[:, 1:2], kinds[:, :1]], axis=1)
+    return jnp.where(schedule > DUALPIPE - 0.5, 0.5 * (kinds + swapped), kinds)
+
+
+def _stage_passes(
+    ahead: Float[Array, "kind stage"],
+    behind: Float[Array, "kind stage"],
+    weight: Stages,
+    overlap: Overlap,
+) -> Passes:
+    """Passes by stage; two that run together hide the exchanges of one behind the other's work."""
+    back = behind.sum(0)
+    exchanges = ahead[EXPERT] + behind[EXPERT]
+    work = (ahead + behind)[: RECOMPUTE + 1].sum(0)
+    return Passes(
+        forward=ahead.sum(0),
+        backward=back - weight,
+        weight=weight,
+        hidden=(1.0 - overlap.slowdown) * jnp.minimum(exchanges, work),
     )
 
 

@@ -27,7 +27,7 @@ def calibrate(
     Parameters
     ----------
     power
-        Energies of FP64 arithmetic, from Linpack systems.
+        Energies by chip generation, from Linpack systems and metered training.
     hosts
         Nodes of message-passing libraries, from collectives in host memory.
     fabrics

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from perfmodel.config.documents import Place, read
+from perfmodel.config.documents import FieldPath, Place, dotted, read
 from perfmodel.config.faults import Fault, attempt, refuse, short_path
 from perfmodel.config.library import Library
 from perfmodel.config.measurements import FOLDER
@@ -11,6 +11,9 @@ from perfmodel.config.validation import validate
 
 SYSTEMS = "systems.toml"
 """File of the systems, beside the measurements."""
+
+NAMES = {"node": "nodes", "fabric": "fabrics", "stack": "stacks"}
+"""Field of a system to the kind of config that it names."""
 
 
 def read_systems(library: Library) -> list[MeasuredSystem]:
@@ -56,17 +59,24 @@ def systems_place(library: Library, system: MeasuredSystem) -> tuple[Path, int]:
 def _files(library: Library) -> dict[Path, tuple[MeasuredSystem, ...]]:
     paths = [folder / FOLDER / SYSTEMS for folder in library.folders]
     found: list[Fault] = []
-    files = {path: attempt(found, _read, path) for path in paths if path.is_file()}
+    files = {path: attempt(found, _read, path, library) for path in paths if path.is_file()}
     refuse(found)
     return {path: file.system for path, file in files.items() if file}
 
 
-def _read(path: Path) -> MeasuredSystems:
+def _read(path: Path, library: Library) -> MeasuredSystems:
     table, lines = read(path)
     file = short_path(path)
 
-    def place(field: tuple[str | int, ...]) -> Place:
+    def place(field: FieldPath) -> Place:
         prefixes = (field[:length] for length in range(len(field), 0, -1))
         return Place(file, next((lines[part] for part in prefixes if part in lines), None))
 
-    return validate(MeasuredSystems, table, place)
+    systems = validate(MeasuredSystems, table, place)
+    found: list[Fault] = []
+    for number, system in enumerate(systems.system):
+        for field, kind in NAMES.items():
+            at: FieldPath = ("system", number, field)
+            attempt(found, library.load, kind, getattr(system, field), place(at), dotted(at))
+    refuse(found)
+    return systems

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from perfmodel.config.faults import nearest
 from perfmodel.config.library import Library as Configs
 from perfmodel.config.schema.measured_system import MeasuredSystem
 from perfmodel.config.schema.measurement import CollectiveRow
@@ -140,7 +141,9 @@ def system_of(
     same = [one for one in systems if _chip(one, configs) == chip]
     alike = same or [one for one in systems if _has_chip(one, chip, configs)]
     if not alike:
-        return f"no known system has the chip {chip}"
+        close = nearest(chip, {_chip(one, configs) for one in systems})
+        advice = f'did you mean "{close}"?' if close else "add one to validation/systems.toml"
+        return f"no known system has the chip {chip}; {advice}"
     if (row.ranks or 0) <= configs.load("chips", _chip(alike[0], configs)).scaleup.domain:
         return alike[0]
     words = _words(row.fabric or "")

@@ -161,7 +161,7 @@ def metered_job(row: MeteredRow) -> Job | str:
     """Job that stands for a metered one, or why there is none."""
     words = row.workload.lower()
     if "lora" in words:
-        return "LoRA fine-tuning is not modelled: frozen weights need no gradient"
+        return "LoRA is not modelled: frozen weights have no gradient, optimiser or reduction"
     if "bert" in words:
         return "BERT is not modelled: no causal decoder"
     if re.search(r"gpt-?3 175b", words):

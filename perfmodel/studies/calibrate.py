@@ -30,9 +30,9 @@ class Calibration(NamedTuple):
 
 
 def _power(library: Library) -> Calibrated:
-    from perfmodel.studies.calibrate_power import fit_linpack  # it takes this file's types
+    from perfmodel.studies.calibrate_power import fit_energies  # it takes this file's types
 
-    return fit_linpack(library)
+    return fit_energies(library)
 
 
 def _hosts(library: Library) -> Calibrated:
@@ -48,7 +48,9 @@ def _fabrics(library: Library) -> Calibrated:
 
 
 FITS: dict[str, Calibration] = {
-    "power": Calibration("Energies of FP64 arithmetic, from Linpack systems", _power),
+    "power": Calibration(
+        "Energies by chip generation, from Linpack systems and metered training", _power
+    ),
     "hosts": Calibration("Nodes of message-passing libraries, from collectives", _hosts),
     "fabrics": Calibration("Links, protocols and launches, from all-reduces", _fabrics),
 }

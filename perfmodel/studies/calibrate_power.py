@@ -1,4 +1,4 @@
-"""Fit of the energies of FP64 arithmetic, one per chip generation, to Linpack systems."""
+"""Fit of energies by chip generation: FP64 to Linpack systems, the others to metered training."""
 
 import datetime
 from collections.abc import Sequence
@@ -17,7 +17,18 @@ from perfmodel.lowering.published_power import EXPOSED, linpack_machine, lower_l
 from perfmodel.lowering.site import lower_node
 from perfmodel.studies.calibrate import Calibrated
 from perfmodel.studies.edits import Edit
-from perfmodel.studies.fitting import Data, Parameter, fit
+from perfmodel.studies.fitting import Data, Estimate, Parameter, fit
+from perfmodel.studies.training_energies import (
+    PICOJOULE,
+    RUNS,
+    SPREADS,
+    STATES,
+    Metered,
+    about_held,
+    energy_parameters,
+    metered_runs,
+    run_residuals,
+)
 from perfmodel_kernels.building import NodePower, node_power
 from perfmodel_kernels.linpack import Linpack, linpack_metrics
 
@@ -41,7 +52,20 @@ NOISE = 0.05
 """Of the logarithm of a row: systems of the same node (GH200) differ by 5 % in power."""
 
 POWER, EFFICIENCY = range(2)
-PICOJOULE = 1e-12
+WRITTEN = 1.0
+"""Information that data must add, in units of the prior's, before a value replaces an estimate."""
+
+TRAINING = "training"
+"""Group of the metered runs."""
+
+LINPACK = f"HPL systems of the TOP500 (configs/validation/{FILE})"
+METERED = f"metered training (configs/validation/{RUNS}, {STATES})"
+
+NOTES = (
+    f"share of the exchanges of HPL that stays exposed: {EXPOSED}, not fitted here;",
+    "metered training is of H100 alone, near its cap, where energies move the rate, not the power:",
+    "what the rows say less of than the prior is not written",
+)
 
 
 class System(NamedTuple):
@@ -69,30 +93,59 @@ class Known(NamedTuple):
     measured: np.ndarray
 
 
-def fit_linpack(library: Library) -> Calibrated:
-    """Fits one energy per generation to power and efficiency of the systems.
+class Rows(NamedTuple):
+    """All that the energies are fitted to."""
+
+    linpack: Known
+    metered: Metered
+
+
+def fit_energies(library: Library) -> Calibrated:
+    """Fits energies by generation: FP64 to Linpack systems, 16 and 8 bits and streams to runs.
 
     Parameters
     ----------
     library
-        Configs; the energies of 16-bit products are what is known beforehand.
+        Configs; the energies of 16-bit products are what is known of FP64 beforehand.
 
     Returns
     -------
     Calibrated
-        Energies and how the library would hold them.
+        Energies and how the library would hold those that the rows identify.
     """
-    systems = _systems(library)
-    known, groups = _known(systems)
+    known, groups = _known(_systems(library))
+    runs = metered_runs(library)
+    noise = [*(NOISE for _ in groups), *(run.noise for run in runs)]
+    groups = [*groups, *(TRAINING for _ in runs)]
+    rows = Rows(known, about_held(runs, library))
     parameters = [_parameter(name, library) for name in GENERATIONS]
-    data = Data(residuals, (known,), groups, np.full(len(groups), NOISE), np.ones(len(groups)))
+    parameters += energy_parameters(list(GENERATIONS), library)
+    data = Data(all_residuals, (rows,), groups, np.array(noise), np.ones(len(groups)))
     found = fit(parameters, data)
-    edits = [
-        _edit(library, name, value)
-        for name, value in zip(GENERATIONS, found.values.values(), strict=True)
-    ]
-    notes = (f"share of the exchanges of HPL that stays exposed: {EXPOSED}, not fitted here",)
-    return Calibrated(found, edits, notes)
+    edits = [_edit(library, one) for one in found.estimates if one.gain >= WRITTEN]
+    return Calibrated(found, edits, NOTES)
+
+
+def all_residuals(energies: Any, rows: Rows) -> Any:
+    """Logarithm of predicted over measured, Linpack systems first, then runs.
+
+    Parameters
+    ----------
+    energies
+        FP64 of each generation, those of the metered chip, then others that no row moves.
+        [J/FLOP or J/B]
+    rows
+        Systems and runs.
+
+    Returns
+    -------
+    Any
+        Array.
+    """
+    first = len(GENERATIONS)
+    training = energies[first : first + len(SPREADS)]
+    parts = residuals(energies[:first], rows.linpack), run_residuals(training, rows.metered)
+    return jnp.concatenate(parts)
 
 
 def residuals(energies: Any, known: Known) -> Any:
@@ -161,8 +214,11 @@ def _parameter(name: str, library: Library) -> Parameter:
     return Parameter(f"{name}.energy.flop_fp64", prior, SPREAD, low, high, "log", "J/FLOP")
 
 
-def _edit(library: Library, name: str, value: float) -> Edit:
+def _edit(library: Library, estimate: Estimate) -> Edit:
+    name, _, field = estimate.parameter.name.split(".")
+    unit = estimate.parameter.unit
     today = datetime.datetime.now(tz=datetime.UTC).date()
-    source = f"fit to HPL systems of the TOP500 (configs/validation/{FILE}), {today}"
-    text = f'"{value / PICOJOULE:.3g} pJ/FLOP"'
-    return Edit(library.document("chips", name).path, ("energy", "flop_fp64"), text, source)
+    rows = LINPACK if field == "flop_fp64" else METERED
+    text = f'"{estimate.value / PICOJOULE:.3g} p{unit}"'
+    path = library.document("chips", name).path
+    return Edit(path, ("energy", field), text, f"fit to {rows}, {today}")

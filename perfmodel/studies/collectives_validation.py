@@ -1,11 +1,11 @@
 """Collectives over device memory: predictions beside measured times."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -13,9 +13,10 @@ import numpy as np
 from perfmodel.config.library import Library
 from perfmodel.config.measured_systems import read_systems
 from perfmodel.config.measurements import read_files
+from perfmodel.config.schema.measured_system import MeasuredSystem
 from perfmodel.config.schema.measurement import MICROSECOND, CollectiveRow
 from perfmodel.engine.run import compiled
-from perfmodel.lowering.measured_collective import Call, Measured, measured
+from perfmodel.lowering.measured_collective import AUTO, Call, Measured, measured
 from perfmodel.studies.collective_times import COLLECTIVES
 from perfmodel.studies.judged import Judged, Judgement
 from perfmodel_kernels.collectives import NEVER
@@ -39,11 +40,26 @@ SIZES = ((64 * 1024, "up to 64 KiB"), (16 * 1024**2, "64 KiB to 16 MiB"))
 
 LARGER_SIZE = "above 16 MiB"
 
-USES = {"fit": "fitted", "check": "not fitted"}
-"""Use of a row to the name of its group."""
+FITTED, LEFT_OUT, LARGER, NONE_FITTED = (
+    "fitted",
+    "left out",
+    "larger scale",
+    "nothing fitted",
+)
+"""Parts of the rows of a system: fitted, left out at the scales of these, above them, and those of
+a system without a fitted row."""
 
 Known = Measured | str
 """What stands for a row, or why nothing does."""
+
+
+class Predicted(NamedTuple):
+    """A row and its prediction."""
+
+    row: CollectiveRow
+    known: Known
+    time: float
+    """Not a number where nothing stands for the row. [s]"""
 
 
 def judge_collectives(paths: Sequence[Path], library: Library) -> Judged:
@@ -65,11 +81,11 @@ def judge_collectives(paths: Sequence[Path], library: Library) -> Judged:
     used = [row for row in rows if row.use != "exclude" and row.memory == "device"]
     known = [measured(row, systems, library) for row in used]
     times = predicted_times(known)
-    pairs = list(zip(used, known, times, strict=True))
-    chosen = [one for one in pairs if isinstance(one[1], str) or one[0].algorithm in JUDGED]
-    others = [one for one in pairs if one not in chosen]
+    found = [Predicted(*one) for one in zip(used, known, times.tolist(), strict=True)]
+    others = [one for one in found if not _is_judged(one)]
+    largest = _largest(found)
     return Judged(
-        rows=[_judgement(*one) for one in chosen],
+        rows=[_judgement(one, largest) for one in found if _is_judged(one)],
         quantity="completion time",
         unit="s",
         family="system",
@@ -140,7 +156,30 @@ def _program(kind: str) -> Callable[[Call], Any]:
     return compiled(jax.vmap(lambda call: shortest(kind, call)))
 
 
-def _judgement(row: CollectiveRow, known: Known, time: float) -> Judgement:
+def _is_judged(one: Predicted) -> bool:
+    return isinstance(one.known, str) or one.row.algorithm in JUDGED
+
+
+def _largest(found: Iterable[Predicted]) -> dict[MeasuredSystem, int]:
+    """Most ranks of the fitted rows of each system."""
+    largest: dict[MeasuredSystem, int] = {}
+    for row, known, _ in found:
+        if row.use == "fit" and isinstance(known, Measured):
+            largest[known.system] = max(row.ranks or 0, largest.get(known.system, 0))
+    return largest
+
+
+def _part(one: Predicted, largest: Mapping[MeasuredSystem, int]) -> str:
+    if one.row.use == "fit":
+        return FITTED
+    most = largest.get(one.known.system, 0) if isinstance(one.known, Measured) else 0
+    if not most:
+        return NONE_FITTED
+    return LARGER if (one.row.ranks or 0) > most else LEFT_OUT
+
+
+def _judgement(one: Predicted, largest: Mapping[MeasuredSystem, int]) -> Judgement:
+    row, known, part = one.row, one.known, _part(one, largest)
     groups = {
         "system": row.system,
         "chip": row.chip_id or "not stated",
@@ -148,17 +187,24 @@ def _judgement(row: CollectiveRow, known: Known, time: float) -> Judgement:
         "algorithm": row.algorithm or "not stated",
         "scale": _bucket(row.ranks or 0, SCALES, LARGER_SCALE),
         "size": _bucket(row.size_bytes or 0, SIZES, LARGER_SIZE),
-        "use": USES[row.use],
-        "system and use": f"{row.system}, {USES[row.use]}",
+        "use": part,
+        "system and use": f"{row.system}, {part}",
     }
     return Judgement(
         id=row.id,
         measured=row.time or float("nan"),
-        predicted=float(time),
+        predicted=one.time,
         skipped=known if isinstance(known, str) else "",
         groups=groups,
-        pair=(row.system, row.fabric, row.collective, row.ranks, row.size_bytes),
+        pair=_pair(row),
     )
+
+
+def _pair(row: CollectiveRow) -> Hashable:
+    """Calls that differ by the algorithm that they name alone."""
+    if row.algorithm == AUTO:
+        return None
+    return row.system, row.fabric, row.collective, row.ranks, row.size_bytes
 
 
 def _bucket(value: int, bounds: Iterable[tuple[int, str]], beyond: str) -> str:
@@ -172,9 +218,7 @@ def _excluded(rows: Sequence[CollectiveRow], others: int) -> dict[str, int]:
     return dict(found) | {reason: n for reason, n in ((HOST, host), (UNJUDGED, others)) if n}
 
 
-def _notes(
-    used: Sequence[CollectiveRow], others: Sequence[tuple[CollectiveRow, Known, float]]
-) -> Iterable[str]:
+def _notes(used: Sequence[CollectiveRow], others: Sequence[Predicted]) -> Iterable[str]:
     late = [row.p95_us * MICROSECOND / row.time - 1.0 for row in used if row.p95_us and row.time]
     if late:
         yield f"95th percentile of the repeats of a call: {median(late):.0%} above its median."
@@ -182,15 +226,13 @@ def _notes(
     if apart:
         most = f"at most by {max(apart):.0%}"
         yield f"Calls that were run more than once differ by {median(apart):.1%}, {most}."
-    for algorithm in sorted({row.algorithm or "" for row, _, _ in others}):
-        errors = [
-            abs(time / row.time - 1.0)
-            for row, _, time in others
-            if row.algorithm == algorithm and row.time and np.isfinite(time)
-        ]
-        if errors:
-            found = f"median error {median(errors):.0%} of {len(errors)} rows"
-            yield f"Not judged: {algorithm}, {found}."
+    for algorithm in sorted({one.row.algorithm or "" for one in others}):
+        errors = [_error(one) for one in others if one.row.algorithm == algorithm]
+        yield f"Not judged: {algorithm}, median error {median(errors):.0%} of {len(errors)} rows."
+
+
+def _error(one: Predicted) -> float:
+    return abs(one.time / (one.row.time or float("nan")) - 1.0)
 
 
 def _repeated(used: Sequence[CollectiveRow]) -> list[float]:
@@ -198,6 +240,6 @@ def _repeated(used: Sequence[CollectiveRow]) -> list[float]:
     calls: dict[Any, list[float]] = {}
     for row in used:
         key = (row.system, row.fabric, row.ranks, row.algorithm, row.collective, row.size_bytes)
-        if row.algorithm == "auto" and row.time:
+        if row.algorithm == AUTO and row.time:
             calls.setdefault(key, []).append(row.time)
     return [max(times) / min(times) - 1.0 for times in calls.values() if len(times) > 1]

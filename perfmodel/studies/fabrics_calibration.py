@@ -20,8 +20,17 @@ from perfmodel.lowering.measured_collective import Call, Measured, measured
 from perfmodel.studies.calibrate import Calibrated
 from perfmodel.studies.collectives_validation import shortest, stacked
 from perfmodel.studies.edits import Edit
+from perfmodel.studies.fabric_knobs import (
+    OWN_PRIORS,
+    PLACES,
+    PRIORS,
+    Knobs,
+    Place,
+    Prior,
+    held,
+    turn,
+)
 from perfmodel.studies.fitting import Data, Estimate, Fit, Parameter, fit
-from perfmodel_kernels._typing import Scalar
 
 FILES = ("collectives.csv", "collectives_eu.csv")
 
@@ -31,100 +40,6 @@ median of their repeats, and neighbouring sizes of one run scatter by 5-10 %."""
 
 MICROSECOND = 1e-6
 
-
-class Knobs(NamedTuple):
-    """What a fit may change of one call, in SI."""
-
-    scaleup: Scalar
-    """Sustained share of the links of the scale-up domain."""
-    reduction: Scalar
-    """Share of those links at which its switches reduce."""
-    latency: Scalar
-    """Step of the low-latency protocol in the domain. [s]"""
-    bulk: Scalar
-    """What the bulk protocol adds to it. [s]"""
-    short: Scalar
-    """Bandwidth of the low-latency protocol over the other's, in the domain."""
-    link: Scalar
-    """Sustained share of the network cards."""
-    outer_latency: Scalar
-    """Step of the low-latency protocol through a leaf. [s]"""
-    outer_bulk: Scalar
-    """What the bulk protocol adds to a step of the fabric. [s]"""
-    outer_short: Scalar
-    """Bandwidth of the low-latency protocol over the other's, in the fabric."""
-    spread: Scalar
-    """Spread of the flows of the fabric."""
-    tree: Scalar
-    """Bandwidth of a tree over that of a ring."""
-    launch: Scalar
-    """Call of the benchmark. [s]"""
-
-
-class Place(NamedTuple):
-    """Where a knob stands: kind of config and field."""
-
-    kind: str
-    field: FieldPath
-
-
-PLACES: Mapping[str, Place] = {
-    "scaleup": Place("chips", ("efficiency", "scaleup")),
-    "reduction": Place("chips", ("scaleup", "reduction")),
-    "latency": Place("chips", ("scaleup", "latency")),
-    "bulk": Place("chips", ("scaleup", "bulk_latency")),
-    "short": Place("chips", ("scaleup", "short_fraction")),
-    "link": Place("fabrics", ("link_fraction",)),
-    "outer_latency": Place("fabrics", ("level", 0, "latency")),
-    "outer_bulk": Place("fabrics", ("bulk_latency",)),
-    "outer_short": Place("fabrics", ("short_fraction",)),
-    "spread": Place("fabrics", ("spread",)),
-    "tree": Place("stacks", ("collectives", "tree_share")),
-    "launch": Place("systems", ("launch",)),
-}
-"""Field of each knob."""
-
-
-class Prior(NamedTuple):
-    """What is known of a knob before the data."""
-
-    value: float
-    spread: float
-    low: float
-    high: float
-    unit: str = ""
-
-
-PRIORS: Mapping[str, Prior] = {
-    "scaleup": Prior(0.80, 0.10, 0.3, 1.0),  # rings on NVLink: 0.76-0.81 of the links
-    "reduction": Prior(0.60, 0.30, 0.1, 1.0),  # estimate: NVLS sends and receives each buffer once
-    # NCCL tuner (NVIDIA/nccl@5067397c tuning.cc): LL 0.6, LL128 1.9, Simple 3.4 us a step of NVLink
-    "latency": Prior(1.0e-6, 0.5, 1e-7, 1e-5, "s"),
-    "bulk": Prior(2.8e-6, 0.3, 1e-7, 1e-4, "s"),
-    "short": Prior(0.20, 0.7, 0.01, 1.0),  # NCCL tuner: LL at most 88-141 of 230-480 GB/s
-    "link": Prior(
-        0.90, 0.10, 0.3, 0.97
-    ),  # RDMA reaches 0.97 of line rate (stas00/ml-engineering@744d01e)
-    # NCCL tuner: LL 2.7-5, Simple 14 us a step of the network
-    "outer_latency": Prior(5.0e-6, 0.7, 5e-7, 2e-4, "s"),
-    "outer_bulk": Prior(10.0e-6, 0.5, 5e-7, 1e-3, "s"),
-    "outer_short": Prior(
-        0.10, 0.7, 0.005, 1.0
-    ),  # estimate: flags of 4 B in 8 B, copies by the host
-    "spread": Prior(0.10, 0.7, 0.001, 1.0),  # estimate: adaptive routing 0.05, static paths 0.3
-    "tree": Prior(0.90, 0.10, 0.3, 1.0),  # estimate: NCCL tuner gives trees 0.85-0.92 of a ring
-    "launch": Prior(
-        20.0e-6, 0.7, 1e-6, 2e-4, "s"
-    ),  # estimate: start of a kernel 4 us, loop of PyTorch 40 us
-}
-"""Values, spreads of logarithms and bounds; shares of links end at 1."""
-
-OWN_PRIORS: Mapping[tuple[str, str], Prior] = {
-    # estimate: 15 us of a message over EFA (AWS, recalled), the first cards twice that
-    ("efa", "outer_latency"): Prior(15.0e-6, 0.5, 5e-7, 2e-4, "s"),
-    ("efa-100g", "outer_latency"): Prior(30.0e-6, 0.5, 5e-7, 2e-4, "s"),
-}
-"""Priors of a config where they differ."""
 
 _PROTOCOLS = ("latency", "bulk", "short")
 _CARDS = ("link", "outer_latency", "outer_bulk", "outer_short")
@@ -217,7 +132,7 @@ def fit_fabrics(library: Library) -> Calibrated:
     targets, index = _targets(rows, library)
     known = _known(rows, index)
     groups = [one.row.system for one in rows]
-    noise, weight = np.full(len(rows), NOISE), np.ones(len(rows))
+    noise, weight = np.full(len(rows), NOISE), _weights(rows)
     parameters = [_parameter(target) for target in targets]
     found = fit(parameters, Data(residuals, (known,), groups, noise, weight))
     edits = [
@@ -273,68 +188,11 @@ def residuals(values: Any, known: Known) -> Any:
     return jnp.log(times / known.measured)
 
 
-def turn(call: Call, held: Knobs, knobs: Knobs) -> Call:
-    """A call with other values than those of its configs.
-
-    Parameters
-    ----------
-    call
-        Lowered with the values of the configs.
-    held
-        These values.
-    knobs
-        The values to put in their place.
-
-    Returns
-    -------
-    Call
-        What lowering the changed configs gives.
-    """
-    network = call.network
-    inside = network.scaleup > 0.5
-    share = knobs.scaleup / held.scaleup
-    step = network.latency + (knobs.outer_latency - held.outer_latency)
-    turned = network._replace(
-        bandwidth=network.bandwidth * jnp.where(inside, share, knobs.link / held.link),
-        pair=network.pair * share,
-        latency=jnp.where(inside, knobs.latency, step),
-        bulk_latency=jnp.where(inside, knobs.bulk, knobs.outer_bulk),
-        short_fraction=jnp.where(inside, knobs.short, knobs.outer_short),
-        reduction=jnp.where(inside, knobs.reduction / knobs.scaleup, network.reduction),
-        spread=network.spread * (knobs.spread / held.spread),
-    )
-    library = call.library._replace(launch=knobs.launch, tree_share=knobs.tree)
-    return call._replace(network=turned, library=library)
-
-
-def held(one: Measured) -> Knobs:
-    """Values of the configs of a row.
-
-    Parameters
-    ----------
-    one
-        The row.
-
-    Returns
-    -------
-    Knobs
-        In SI.
-    """
-    chip, fabric = one.platform.machine.chip, one.platform.machine.fabric
-    return Knobs(
-        scaleup=chip.efficiency.scaleup,
-        reduction=chip.scaleup.reduction,
-        latency=chip.scaleup.latency,
-        bulk=chip.scaleup.bulk_latency,
-        short=chip.scaleup.short_fraction,
-        link=fabric.link_fraction,
-        outer_latency=fabric.level[0].latency,
-        outer_bulk=fabric.bulk_latency,
-        outer_short=fabric.short_fraction,
-        spread=float(one.call.network.spread.max()),
-        tree=one.platform.stack.collectives.tree_share,
-        launch=one.system.launch,
-    )
+def _weights(rows: Sequence[Measured]) -> np.ndarray:
+    """Ranks of each row over the mean of its system: what is asked for lies above the largest."""
+    ranks = np.array([one.row.ranks for one in rows], float)
+    systems = np.array([one.row.system for one in rows])
+    return ranks / np.array([ranks[systems == system].mean() for system in systems])
 
 
 def _known(rows: Sequence[Measured], index: np.ndarray) -> Known:
@@ -401,8 +259,12 @@ def _states(table: Any, field: FieldPath) -> bool:
     return True
 
 
+def _prior(target: Target) -> Prior:
+    return OWN_PRIORS.get((target.name, target.knob), PRIORS[target.knob])
+
+
 def _parameter(target: Target) -> Parameter:
-    prior = OWN_PRIORS.get((target.name, target.knob), PRIORS[target.knob])
+    prior = _prior(target)
     name = f"{target.name}.{dotted(PLACES[target.knob].field)}"
     return Parameter(name, prior.value, prior.spread, prior.low, prior.high, "log", prior.unit)
 
@@ -423,7 +285,7 @@ def _edits(
     said = f"{rows.sum()} all-reduces of {who} (configs/validation), {today}"
     source = f"fit to {said}{BOUNDS[estimate.bound]}"
     if not estimate.identified and not estimate.bound:
-        source = f"estimate: from the prior, {said} say little of it"
+        source = f"estimate: {_prior(target).source}; {said} say little of it"
     unit, value = estimate.parameter.unit, estimate.value
     yield Edit(target.path, target.field, _text(target.field, value, unit), source)
     if target.knob == "outer_latency":

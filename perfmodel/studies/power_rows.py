@@ -14,7 +14,7 @@ from perfmodel.config.library import Library
 from perfmodel.config.measurements import read_rows
 from perfmodel.config.schema.measurement import MeasuredRow
 from perfmodel.config.schema.power_measurement import KILOWATT, LinpackRow, MeteredRow, StateRow
-from perfmodel.config.schema.scenario import Machine
+from perfmodel.config.schema.scenario import Machine, Scenario
 from perfmodel.engine.run import compiled
 from perfmodel.lowering.chip import lower_power
 from perfmodel.lowering.fabric_power import fabric_power
@@ -228,9 +228,29 @@ def _metered(row: MeteredRow, library: Library) -> Iterator[Judgement]:
         yield Judgement(f"{row.id}:rate", measured, rate, reason, own, measure=PER_SECOND)
 
 
-def _run(job: Job, node: Sequence[str], library: Library) -> Row:
+def job_scenario(job: Job, node: Sequence[str], library: Library) -> Scenario:
+    """A job that stands for a metered one, on the nodes of its row.
+
+    Parameters
+    ----------
+    job
+        Workload, layout and software.
+    node
+        Overrides of the site; those that the job makes itself stand back.
+    library
+        Configs.
+
+    Returns
+    -------
+    Scenario
+        Checked.
+    """
     overrides = [*job.overrides, *(one for one in node if one.partition("=")[0] not in _own(job))]
-    return best_row(library.scenario(SITE, job.workload, overrides=overrides))
+    return library.scenario(SITE, job.workload, overrides=overrides)
+
+
+def _run(job: Job, node: Sequence[str], library: Library) -> Row:
+    return best_row(job_scenario(job, node, library))
 
 
 def _own(job: Job) -> set[str]:
@@ -308,7 +328,15 @@ def _state_power(state: str, chip: str, library: Library) -> float:
         return float(power.idle + power.host_idle)
     if "wait" in words:
         return float(_programs()[2](_single(power)))
-    if "350m" in words.replace(" ", "") and chip == "h100":
-        scenario = library.scenario(SITE, SMALL.workload, overrides=list(SMALL.overrides))
-        return best_row(scenario)["chip_power_w"]
+    if _is_small_run(words, chip):
+        return _run(SMALL, (), library)["chip_power_w"]
     return float("nan")
+
+
+def runs_small_model(row: StateRow) -> bool:
+    """Whether a row is of a chip that trains the small model of :data:`SMALL`."""
+    return _is_small_run(row.state.lower(), _device(row.device))
+
+
+def _is_small_run(words: str, chip: str | None) -> bool:
+    return "350m" in words.replace(" ", "") and chip == "h100"

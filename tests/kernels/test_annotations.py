@@ -48,9 +48,9 @@ def traced(body: str, modules: tuple[str, ...]) -> subprocess.CompletedProcess:
 SOUND = tuple(
     f"perfmodel_kernels.{name}"
     for name in (
-        "building", "exposure", "extremes", "layout", "memory", "operators", "parameters",
-        "placement", "power", "schedule", "site", "step", "topology", "traffic", "transformer",
-        "volume",
+        "building", "exposure", "extremes", "in_flight", "layout", "max_plus", "memory",
+        "operators", "parameters", "placement", "power", "schedule", "schedule_orders", "site",
+        "stage_orders", "step", "timeline", "topology", "traffic", "transformer", "volume",
     )
 )  # fmt: skip
 
@@ -81,4 +81,30 @@ jax.eval_shape(message_passing_time, 1e6, Ranks(8.0, 1.0), RING_ALL_REDUCE, Host
 
 def test_message_passing_keeps_its_shapes():
     found = traced(MESSAGES, ("perfmodel_kernels.message_passing",))
+    assert found.returncode == 0, found.stderr[-2000:]
+
+
+PIPELINES = """
+import numpy as np
+
+from perfmodel_kernels.in_flight import activations_in_flight, parameter_copies
+from perfmodel_kernels.max_plus import Sends
+from perfmodel_kernels.schedule import DUALPIPE, Passes, Pipeline, idle_time, send_exposure
+from perfmodel_kernels.schedule_orders import order_tables
+from perfmodel_kernels.timeline import PhaseTimes, Tail, timeline
+
+shape = as_arrays(Pipeline(4.0, 1.0, 8.0, DUALPIPE))
+jax.eval_shape(idle_time, as_arrays(Passes(*[np.ones(3)] * 4)), shape)
+jax.eval_shape(send_exposure, 1e-3, 0.5, shape)
+jax.eval_shape(activations_in_flight, np.ones(3), shape)
+jax.eval_shape(parameter_copies, shape.schedule)
+times = PhaseTimes(np.ones((7, 4)), np.ones((7, 4)), np.ones(4), np.ones(4))
+tail = Tail(np.ones(4), 1.0, np.ones(4), 1.0)
+orders = order_tables(DUALPIPE, 4, 1, 8)
+jax.eval_shape(timeline, times, Sends(np.ones(4), 0.5), tail, orders)
+"""
+
+
+def test_schedules_and_the_timeline_keep_their_shapes():
+    found = traced(PIPELINES, SOUND)
     assert found.returncode == 0, found.stderr[-2000:]

@@ -15,9 +15,11 @@ from perfmodel_kernels import (
     exchange,
     exposure,
     extremes,
+    in_flight,
     layout,
     level_methods,
     linpack,
+    max_plus,
     memory,
     message_methods,
     message_passing,
@@ -27,8 +29,11 @@ from perfmodel_kernels import (
     power,
     roofline,
     schedule,
+    schedule_orders,
     site,
+    stage_orders,
     step,
+    timeline,
     topology,
     traffic,
     transformer,
@@ -67,6 +72,12 @@ WORK = power.Work(*(np.ones(3) for _ in power.Work._fields))
 PACE = power.Pace(np.ones(3), np.ones(3))
 LINPACK = linpack.Linpack(5e13, 13e-12, 35e-12, 96e9, 25e9, 0.6, POWER)
 PIPELINE = schedule.Pipeline(8.0, 2.0, 16.0)
+PASSES = schedule.Passes(*(np.ones(3) for _ in schedule.Passes._fields))
+ORDERS = schedule_orders.order_tables(schedule.DUALPIPE, 4, 1, 8)
+PARTS = max_plus.PartTimes(*(np.ones(4) for _ in max_plus.PartTimes._fields))
+SENDS = max_plus.Sends(np.ones(4), 0.5)
+PHASES = timeline.PhaseTimes(np.ones((7, 4)), np.ones((7, 4)), np.ones(4), np.ones(4))
+TAIL = timeline.Tail(np.ones(4), 1.0, np.ones(4), 1.0)
 PLACEMENT = jax.eval_shape(placement.place, EXPERTS, LAYOUT, 2048.0)
 PAYLOADS = traffic.Payloads(np.ones(8), *([1.0] * 7))
 TRAFFIC = jax.eval_shape(traffic.step_traffic, PAYLOADS, LAYOUT, NETWORK, LIBRARY)
@@ -180,6 +191,14 @@ KERNELS: dict[Callable, tuple] = {
     traffic.step_traffic: (PAYLOADS, LAYOUT, NETWORK, LIBRARY),
     schedule.bubble_time: (np.ones(3), PIPELINE),
     schedule.send_exposure: (1e-3, 0.5, PIPELINE),
+    schedule.on_chips: (np.ones(3), PIPELINE),
+    schedule.period_on_chips: (PASSES, PIPELINE),
+    schedule.idle_time: (PASSES, PIPELINE),
+    in_flight.activations_in_flight: (np.ones(3), PIPELINE),
+    in_flight.parameter_copies: (schedule.DUALPIPE,),
+    max_plus.operation_times: (PARTS, SENDS, ORDERS),
+    max_plus.pipeline_time: (PARTS, SENDS, ORDERS),
+    timeline.timeline: (PHASES, SENDS, TAIL, ORDERS),
     extremes.expected_maximum: (1000.0,),
     schedule.straggler_fraction: (1000.0, 16.0, STACK.spread),
     power.voltage: (np.ones(3), POWER),
@@ -214,19 +233,32 @@ KERNELS: dict[Callable, tuple] = {
 """Every public function of the kernels, on an example."""
 
 MODULES = (
-    building, collectives, exchange, exposure, extremes, layout, level_methods,
-    linpack, memory, message_methods, message_passing, operators, parameters, placement,
-    power, roofline, schedule, site, step, topology, traffic, transformer, volume,
+    building, collectives, exchange, exposure, extremes, in_flight, layout, level_methods,
+    linpack, max_plus, memory, message_methods, message_passing, operators, parameters, placement,
+    power, roofline, schedule, schedule_orders, site, stage_orders, step, timeline, topology,
+    traffic, transformer, volume,
 )  # fmt: skip
-EAGER = {transformer.contract, topology.congested_share, level_methods.level_units}
-"""Take a constant table or the row of one, not only arguments to trace."""
+EAGER = {
+    transformer.contract,
+    topology.congested_share,
+    level_methods.level_units,
+    max_plus.over_parts,
+    schedule_orders.order_tables,
+    stage_orders.part_count,
+    stage_orders.stage_of,
+    stage_orders.boundary_after,
+    stage_orders.stage_order,
+}
+"""Take a constant table, the row of one or the shape of a pipeline, not only arguments to trace."""
 
 
 def lowered(function: Callable, arguments: tuple) -> str:
     """Text of the module that all platforms share."""
 
     def abstract(leaf: Any) -> jax.ShapeDtypeStruct:
-        return jax.ShapeDtypeStruct(getattr(leaf, "shape", ()), np.float32)
+        place = np.issubdtype(getattr(leaf, "dtype", float), np.integer)
+        dtype = np.int32 if place else np.float32
+        return jax.ShapeDtypeStruct(getattr(leaf, "shape", ()), dtype)
 
     with jax.enable_x64(False):
         shapes = jax.tree.map(abstract, arguments)

@@ -1,6 +1,7 @@
 """Pipeline schedules against operations played one by one, and the slowest of many workers."""
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,10 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perfmodel_kernels.schedule import (
+    DUALPIPE,
+    GPIPE,
+    ONE_F_ONE_B,
+    ZERO_BUBBLE,
+    Passes,
     Pipeline,
     Spread,
     bubble_time,
     expected_maximum,
+    idle_time,
+    on_chips,
+    period_on_chips,
     send_exposure,
     straggler_fraction,
 )
@@ -22,31 +31,64 @@ from tests.kernels.difference import check_gradient, derivative
 from tests.kernels.pipelines import Job, step_time
 
 bubble = compiled(bubble_time)
+idle = compiled(idle_time)
+periods_of = compiled(period_on_chips)
 exposed_sends = compiled(send_exposure)
 largest = compiled(expected_maximum)
 stragglers = compiled(straggler_fraction)
 
+Three = tuple[float, float, float]
+NAMES = {GPIPE: "gpipe", ZERO_BUBBLE: "zero bubble", DUALPIPE: "dualpipe"}
 
-def pipeline(stages: int, chunks: int = 1, micro_batches: int = 1) -> Pipeline:
-    return Pipeline(float(stages), float(chunks), float(micro_batches))
+
+def pipeline(
+    stages: int, chunks: int = 1, micro_batches: int = 1, schedule: float = ONE_F_ONE_B
+) -> Pipeline:
+    return Pipeline(float(stages), float(chunks), float(micro_batches), schedule)
 
 
-def of_kernel(periods: tuple[float, float, float], shape: Pipeline) -> float:
+def present(values: Three, stages: int) -> list[float]:
+    """Values of the stages in a row."""
+    first, middle, last = values
+    return [first, *[middle] * (stages - 2), last] if stages > 1 else [last]
+
+
+def of_kernel(periods: Three, shape: Pipeline) -> float:
     """Computation of the slowest stage and its bubble."""
-    first, _, last = periods
-    present = {1: [last], 2: [first, last]}.get(int(shape.stages), list(periods))
-    idle = float(bubble(np.array(periods), shape))
-    return shape.micro_batches * max(present) + idle
+    wait = float(bubble(np.array(periods), shape))
+    return float(shape.micro_batches) * max(present(periods, int(shape.stages))) + wait
 
 
-def played(periods: tuple[float, float, float], shape: Pipeline, send: float = 0.0) -> float:
-    """The same, operation by operation; a backward pass takes twice as long as a forward pass."""
-    first, middle, last = periods
-    stages = int(shape.stages)
-    each = [first, *[middle] * (stages - 2), last] if stages > 1 else [last]
-    forward = [period / 3 for period in each]
-    backward = [2 * period / 3 for period in each]
-    return step_time(Job(forward, backward, int(shape.chunks), int(shape.micro_batches), send))
+def job_of(passes: Passes, shape: Pipeline, send: float = 0.0, occupied: float = 0.0) -> Job:
+    """The same pipeline, to be played operation by operation."""
+    stages, chunks = int(shape.stages), int(shape.chunks)
+    name = NAMES.get(float(shape.schedule), "interleaved" if chunks > 1 else "1f1b")
+    rows = [
+        [each / chunks for each in present((first, middle, last), stages)] * chunks
+        for first, middle, last in np.asarray(passes).tolist()
+    ]
+    forward, backward, weight, hidden = rows
+    count, sends = int(shape.micro_batches), [send] * stages
+    return Job(
+        name, stages, chunks, count, forward, backward, weight, hidden, sends, occupied
+    )  # fmt: skip
+
+
+def played(periods: Three, shape: Pipeline, send: float = 0.0) -> float:
+    """1F1B operation by operation; a backward pass takes twice as long as a forward pass."""
+    third = np.array(periods) / 3.0
+    return step_time(job_of(Passes(third, third, third, 0.0 * third), shape, send))
+
+
+def whole(passes: Passes, shape: Pipeline) -> float:
+    """Periods of the slowest chip and what comes on top."""
+    first, middle, last = np.asarray(periods_of(passes, shape)).tolist()
+    slowest = max(present((first, middle, last), int(shape.stages)))
+    return float(shape.micro_batches) * slowest + float(idle(passes, shape))
+
+
+def even(forward: float, backward: float, weight: float, hidden: float = 0.0) -> Passes:
+    return Passes(*(np.full(3, each) for each in (forward, backward, weight, hidden)))
 
 
 EVEN = (3.0, 3.0, 3.0)
@@ -114,7 +156,7 @@ def test_uneven_ends_are_overestimated_by_a_third_at_most(first, middle, last, s
 def test_more_chunks_never_lengthen_the_bubble(periods, stages, chunks):
     few = float(bubble(np.array(periods), pipeline(stages, chunks)))
     many = float(bubble(np.array(periods), pipeline(stages, chunks + 1)))
-    assert 0.0 <= many <= few
+    assert 0.0 <= many <= few * (1.0 + 1e-12)
 
 
 def test_hidden_sends_leave_the_fill_and_the_drain():
@@ -162,6 +204,137 @@ def test_more_overlap_never_exposes_more(overlap, stages, chunks, micro_batches)
     shape = pipeline(stages, chunks, micro_batches)
     exposed = [float(exposed_sends(1e-3, hidden, shape)) for hidden in (overlap, overlap + 0.1)]
     assert 0.0 <= exposed[1] <= exposed[0]
+
+
+splits = st.floats(0.3, 3.0)
+shapes = st.one_of(
+    st.tuples(st.just(ONE_F_ONE_B), st.integers(1, 8), st.integers(1, 4), st.integers(1, 25)),
+    st.tuples(st.just(GPIPE), st.integers(1, 8), st.just(1), st.integers(1, 25)),
+    st.tuples(st.just(ZERO_BUBBLE), st.integers(1, 8), st.just(1), st.integers(8, 25)),
+    st.tuples(st.just(DUALPIPE), st.sampled_from((2, 4, 6, 8)), st.just(1), st.just(24)),
+)
+
+
+def shape_of(drawn: tuple[float, int, int, int]) -> Pipeline:
+    schedule, stages, chunks, micro_batches = drawn
+    return pipeline(stages, chunks, micro_batches, schedule)
+
+
+@settings(max_examples=200, deadline=None)
+@given(drawn=shapes, forward=splits, backward=splits, weight=splits, share=st.floats(0.0, 0.45))
+def test_even_stages_of_every_schedule_take_the_time_of_their_operations(
+    drawn, forward, backward, weight, share
+):
+    shape = shape_of(drawn)
+    hidden = share * min(forward, backward + weight) if shape.schedule == DUALPIPE else 0.0
+    passes = even(forward, backward, weight, hidden)
+    assert whole(passes, shape) == pytest.approx(step_time(job_of(passes, shape)), rel=1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(forward=splits, backward=splits, weight=splits, count=st.integers(1, 7))
+def test_zero_bubble_with_few_micro_batches_is_a_tenth_too_fast_at_most(
+    forward, backward, weight, count
+):
+    passes, shape = even(forward, backward, weight), pipeline(8, 1, count, ZERO_BUBBLE)
+    ratio = whole(passes, shape) / step_time(job_of(passes, shape))
+    assert 0.9 <= ratio <= 1.0 + 1e-9
+
+
+triples = st.tuples(times, times, times)
+
+
+@settings(max_examples=100, deadline=None)
+@given(drawn=shapes, forward=triples, backward=triples, weight=triples)
+def test_gpipe_is_exact_on_unequal_stages(drawn, forward, backward, weight):
+    shape = shape_of(drawn)._replace(schedule=GPIPE, chunks=1.0)
+    passes = Passes(*map(np.array, (forward, backward, weight, [0.0] * 3)))
+    assert whole(passes, shape) == pytest.approx(step_time(job_of(passes, shape)), rel=1e-9)
+
+
+@pytest.mark.parametrize("schedule", [ZERO_BUBBLE, DUALPIPE])
+@settings(max_examples=60, deadline=None)
+@given(stages=st.sampled_from((2, 4, 6, 8)), forward=triples, backward=triples, weight=triples)
+def test_unequal_stages_are_within_a_sixth_of_their_operations(
+    schedule, stages, forward, backward, weight
+):
+    shape = pipeline(stages, 1, 16, schedule)
+    passes = Passes(*map(np.array, (forward, backward, weight, [0.0] * 3)))
+    ratio = whole(passes, shape) / step_time(job_of(passes, shape))
+    assert 0.9 <= ratio <= 7.0 / 6.0
+
+
+@settings(max_examples=40, deadline=None)
+@given(stages=st.integers(1, 64), count=st.integers(1, 128), period=st.floats(0.1, 10.0))
+def test_without_weights_apart_the_schedules_order_as_published(stages, count, period):
+    third = period / 3.0
+    plain, gpipe, zero = (
+        float(idle(even(third, third, third), pipeline(stages, 1, count + 64, schedule)))
+        for schedule in (ONE_F_ONE_B, GPIPE, ZERO_BUBBLE)
+    )
+    assert plain == pytest.approx((stages - 1) * period)
+    assert gpipe == pytest.approx(plain)
+    # arXiv 2401.10241, section 2.1: a third of 1F1B where the three take the same time
+    assert zero == pytest.approx(plain / 3.0)
+
+
+@pytest.mark.parametrize(("stages", "pairs"), [(2, 0), (4, 1), (8, 3), (16, 7)])
+def test_dualpipe_is_idle_as_published(stages, pairs):
+    # arXiv 2412.19437, table 2: (p / 2 - 1)(F&B + B - 3 W), B = 4 with weights, F = W = 2
+    wait = float(idle(even(2.0, 2.0, 2.0), pipeline(stages, 1, 4 * stages, DUALPIPE)))
+    assert wait == pytest.approx(pairs * (6.0 + 4.0 - 6.0))
+
+
+def test_what_dualpipe_hides_counts_in_its_period_alone():
+    passes = even(1.0, 1.0, 1.0, 0.25)
+    found = [
+        float(np.asarray(periods_of(passes, pipeline(4, 1, 8, code)))[0])
+        for code in (ONE_F_ONE_B, DUALPIPE)
+    ]
+    assert found == [3.0, 2.75]
+
+
+def test_both_ends_of_the_model_meet_on_a_chip_of_dualpipe():
+    values = np.array([1.0, 5.0, 3.0])
+    swap = compiled(on_chips)
+    np.testing.assert_allclose(swap(values, pipeline(8, 1, 16, DUALPIPE)), [2.0, 5.0, 2.0])
+    np.testing.assert_allclose(swap(values, pipeline(8, 1, 16, ZERO_BUBBLE)), values)
+    np.testing.assert_allclose(swap(values, pipeline(1, 1, 16, DUALPIPE)), values)
+
+
+THIRDS = even(1.0, 1.0, 1.0)
+
+
+def waits_for(shape: Pipeline, overlap: float) -> float:
+    """What sends of a millisecond add to operations that hold their sender for what is shown."""
+    with_sends = step_time(job_of(THIRDS, shape, 1e-3, 1.0 - overlap))
+    return with_sends - step_time(job_of(THIRDS, shape))
+
+
+@pytest.mark.parametrize("overlap", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize(("stages", "count"), [(2, 5), (4, 16), (8, 32)])
+def test_sends_of_gpipe_cost_what_its_operations_wait_for_them(stages, count, overlap):
+    shape = pipeline(stages, 1, count, GPIPE)
+    found = float(exposed_sends(1e-3, overlap, shape))
+    assert found == pytest.approx(waits_for(shape, overlap), rel=1e-9)
+
+
+@pytest.mark.parametrize("schedule", [ONE_F_ONE_B, ZERO_BUBBLE, DUALPIPE])
+@pytest.mark.parametrize(("stages", "count"), [(4, 16), (8, 32), (8, 64)])
+def test_sends_that_block_cost_what_operations_wait_for_them(schedule, stages, count):
+    shape = pipeline(stages, 1, count, schedule)
+    waited = waits_for(shape, 0.0)
+    found = float(exposed_sends(1e-3, 0.0, shape))
+    # three sends are too many, at most
+    assert waited - 1e-9 <= found <= waited + 3e-3 + 1e-9
+
+
+@pytest.mark.parametrize(("stages", "count"), [(4, 16), (8, 32), (8, 64)])
+def test_hidden_sends_of_zero_bubble_wait_twice_through_the_stages(stages, count):
+    shape = pipeline(stages, 1, count, ZERO_BUBBLE)
+    found = float(exposed_sends(1e-3, 1.0, shape))
+    assert found == pytest.approx(4e-3 * (stages - 1))
+    assert 0.5 * found <= waits_for(shape, 1.0) <= found + 1e-9
 
 
 ORDER_STATISTICS = [(1, 0.0), (2, 0.56419), (10, 1.53875), (20, 1.86748), (50, 2.24907)]
@@ -221,7 +394,7 @@ SHAPE = pipeline(8, 2, 64)
 PERIODS = (3.0, 2.5, 3.5)
 
 
-def idle_by(factors: jax.Array) -> jax.Array:
+def idle_by(factors: jax.Array) -> Any:
     return bubble_time(jnp.array(PERIODS) * factors, SHAPE)
 
 
@@ -234,6 +407,28 @@ def test_gradient_of_the_bubble_equals_the_difference(kind):
 def test_the_slowest_stage_does_not_wait_for_itself():
     mark = np.eye(3)[2]
     assert derivative(lambda factor: idle_by(1.0 + mark * (factor - 1.0)), 1.0) == 0.0
+
+
+UNEVEN = Passes(*map(np.array, ((1.0, 0.9, 1.2), (1.3, 1.2, 1.6), (0.9, 0.8, 1.1), [0.1] * 3)))
+
+
+@pytest.mark.parametrize("schedule", [ONE_F_ONE_B, GPIPE, ZERO_BUBBLE, DUALPIPE])
+def test_gradient_of_the_idle_time_equals_the_difference(schedule):
+    shape = pipeline(8, 1, 64, schedule)
+
+    def slower(factor: Any) -> Any:
+        return idle_time(UNEVEN._replace(backward=UNEVEN.backward * factor), shape)
+
+    check_gradient(slower, 1.0, 1)
+
+
+@pytest.mark.parametrize("schedule", [ONE_F_ONE_B, GPIPE, ZERO_BUBBLE, DUALPIPE])
+@pytest.mark.parametrize("stages", [1, 2, 3])
+def test_idle_time_stays_finite_on_few_stages(schedule, stages):
+    shape = pipeline(stages, 1, 1, schedule)
+    assert 0.0 <= float(idle(UNEVEN, shape)) < 10.0
+    slope = jax.grad(lambda factor: idle_time(Passes(*(x * factor for x in UNEVEN)), shape))(1.0)
+    assert np.isfinite(slope)
 
 
 def test_gradient_of_the_sends_equals_the_difference():

@@ -124,3 +124,11 @@ def test_all_faults_of_a_file_of_nodes_come_with_line_system_and_field(tmp_path:
     assert ':10: mine.spred = 0.1: no such field; did you mean "spread"?' in lines
     assert any(line.startswith(":2: mine.spread: is missing") for line in lines)
     assert len(lines) == 5
+
+
+def test_every_number_of_the_shipped_nodes_was_fitted_or_is_an_estimate():
+    text = (shipped_measurements("hosts.toml")).read_text("utf-8")
+    sources = [line.partition("#")[2].strip() for line in text.splitlines() if " = " in line]
+    known = ("fit to ", "estimate: ", "PICO")
+    assert len(sources) == 24  # 11 for each system, and the busy runs' name and factor
+    assert [one for one in sources if not one.startswith(known)] == []
