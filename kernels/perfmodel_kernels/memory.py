@@ -153,9 +153,7 @@ def memory_by_stage(
     again = jnp.where(layout.recompute > PARTS - 0.5, working.max() - reduced.max(), 0.0)
     away = 2.0 * layout.offload_activations * kept.max()  # one layer leaves, one comes back
     return MemorySplit(
-        weights=copies
-        * widths.weight
-        * on_chips(sharded(held, ZERO3, layout.sharding), pipeline),
+        weights=copies * widths.weight * on_chips(sharded(held, ZERO3, layout.sharding), pipeline),
         gradients=copies
         * widths.gradient
         * on_chips(sharded(held, ZERO2, layout.sharding), pipeline),

@@ -264,7 +264,8 @@ def _time_split(
     period = period_on_chips(stages, pipeline)
     slowest = one_hot_of_largest(period, layout.pp)
     kinds = layout.micro_batches * (both * slowest[None, :]).sum(1)
-    together = layout.micro_batches * ((both.sum(0) - period) * slowest).sum()
+    saved = jnp.maximum(((both.sum(0) - period) * slowest).sum(), 0.0)
+    together = jnp.where(layout.schedule > DUALPIPE - 0.5, layout.micro_batches * saved, 0.0)
     bubble = idle_time(stages, pipeline)
     layers = (placement.blocks[0] + placement.blocks[1]) * slowest
     cards = card_times(placement.model, layout, traffic)
@@ -285,7 +286,7 @@ def _time_split(
         recompute=kinds[RECOMPUTE],
         tensor=kinds[4],
         context=kinds[5],
-        expert=kinds[6] - together,
+        expert=jnp.maximum(kinds[EXPERT] - together, 0.0),
         offload=kinds[8],
         host=kinds[7],
         pipeline=send_exposure(traffic.send, stack.overlap.pipeline, pipeline),

@@ -72,7 +72,8 @@ WRONG = {
     "stack.data=nan": 'stack.data = "nan": is a text; expected a number from 0 to 1',
     "workload.causal=maybe": 'workload.causal = "maybe": is a text; expected true or false',
     "workload.precision=fp9": 'workload.precision = "fp9": not a word that is known here; expected '
-    'one of "bf16", "fp16", "fp8", "fp8-current", "fp8-block", "mxfp8", "nvfp4"; did you mean "fp8"?',
+    'one of "bf16", "fp16", "fp8", "fp8-current", "fp8-block", "mxfp8", "nvfp4"; did you '
+    'mean "fp8"?',
     "layout.dp=all": 'layout.dp = "all": is a text; expected a whole number from 1 or "fill"',
     "chip.power.tdp=50 W": 'chip.power.tdp = "50 W": not above the idle power; expected more than '
     "70 W",

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from perfmodel_kernels.in_flight import activations_in_flight
 from perfmodel_kernels.layout import (
     ATTENTION,
     DDP,
@@ -20,11 +21,11 @@ from perfmodel_kernels.memory import (
     MemorySplit,
     buffer_bytes,
     layer_activation_bytes,
-    layers_in_flight,
     memory_split,
 )
 from perfmodel_kernels.parameters import block_parameters, parameter_count
 from perfmodel_kernels.placement import place
+from perfmodel_kernels.schedule import layout_pipeline
 from tests.kernels.compiling import compiled
 from tests.kernels.difference import check_gradient
 from tests.kernels.examples import EXPERTS, GPT_22B, LAYOUT, SINGLE, STEP, as_arrays, share_of
@@ -77,7 +78,7 @@ def published(name: str, sequence_parallel: bool = True):
         pp=float(pp),
         vpp=float(vpp),
         micro_batch=float(micro_batch),
-        micro_batches=64.0,
+        micro_batches=2240.0,  # whole groups of 8, 35 and 64 stages
         sequence_parallel=float(sequence_parallel),
     )
     return model, share_of(layout, 2048.0), layout
@@ -93,7 +94,7 @@ def kept(name: str, recompute: float, sequence_parallel: bool) -> float:
     model, _, layout = published(name, sequence_parallel)
     layers = np.full(3, model.layers / layout.pp)
     first = 2 if layout.pp == 1 else 0  # a single stage is described by the last one
-    held = layers_in_flight(layers, as_arrays(layout))[first]
+    held = activations_in_flight(layers, layout_pipeline(as_arrays(layout)))[first]
     return float(held) * kept_per_layer(name, recompute, sequence_parallel)
 
 
@@ -201,7 +202,7 @@ def test_more_tensor_ranks_never_keep_more(model, tp, fused, mode):
 
 def in_flight(pp, vpp=1, micro_batches=1000, layers=1.0) -> np.ndarray:
     layout = LAYOUT._replace(pp=float(pp), vpp=float(vpp), micro_batches=float(micro_batches))
-    return np.asarray(layers_in_flight(np.full(3, layers), as_arrays(layout)))
+    return np.asarray(activations_in_flight(np.full(3, layers), layout_pipeline(as_arrays(layout))))
 
 
 def test_each_stage_of_1f1b_holds_as_many_micro_batches_as_stages_lie_behind_it():

@@ -71,7 +71,7 @@ GROUP = topology.Groups(np.ones(1), np.ones(1))
 WORK = power.Work(*(np.ones(3) for _ in power.Work._fields))
 PACE = power.Pace(np.ones(3), np.ones(3))
 LINPACK = linpack.Linpack(5e13, 13e-12, 35e-12, 96e9, 25e9, 0.6, POWER)
-PIPELINE = schedule.Pipeline(8.0, 2.0, 16.0)
+PIPELINE = schedule.Pipeline(8.0, 2.0, 16.0, 0.0)
 PASSES = schedule.Passes(*(np.ones(3) for _ in schedule.Passes._fields))
 ORDERS = schedule_orders.order_tables(schedule.DUALPIPE, 4, 1, 8)
 PARTS = max_plus.PartTimes(*(np.ones(4) for _ in max_plus.PartTimes._fields))
@@ -134,7 +134,6 @@ KERNELS: dict[Callable, tuple] = {
     ),
     placement.sharded: (PLACEMENT.held, 1.0, 1.0),
     memory.layer_activation_bytes: (EXPERTS, SHARE, 0.0, 1.0, 2.0),
-    memory.layers_in_flight: (np.ones(3), LAYOUT),
     memory.kept_bytes: (LAYOUT, np.ones(2), np.ones(2)),
     memory.memory_by_stage: (PLACEMENT, STEP.workload.widths, STACK.reserve, 1.0),
     memory.memory_split: (PLACEMENT, STEP.workload.widths, STACK.reserve, 1.0),
@@ -189,6 +188,7 @@ KERNELS: dict[Callable, tuple] = {
     collectives.send_time: (1e6, 64.0, NETWORK),
     traffic.step_groups: (LAYOUT,),
     traffic.step_traffic: (PAYLOADS, LAYOUT, NETWORK, LIBRARY),
+    schedule.layout_pipeline: (LAYOUT,),
     schedule.bubble_time: (np.ones(3), PIPELINE),
     schedule.send_exposure: (1e-3, 0.5, PIPELINE),
     schedule.on_chips: (np.ones(3), PIPELINE),
