@@ -1,20 +1,18 @@
 """Operations of a pipeline laid on slots, as tables for a recurrence over them."""
 
+from collections import deque
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from jaxtyping import Array, Float, Int
 
 from perfmodel_kernels.schedule import DUALPIPE, GPIPE, ONE_F_ONE_B, ZERO_BUBBLE
-from perfmodel_kernels.stage_orders import (
-    Grid,
-    Operation,
-    Unit,
-    boundary_after,
-    part_count,
-    stage_of,
-    stage_order,
-)
+from perfmodel_kernels.stage_orders import Grid, Operation, Unit, stage_order
+
+Ints = npt.NDArray[np.integer]
+Marks = npt.NDArray[np.bool_]
 
 Triples = Int[Array, "slot stage 3"] | Int[np.ndarray, "slot stage 3"]
 """Forward pass, input gradient and weight gradient by slot and stage."""
@@ -84,100 +82,80 @@ def _check(schedule: float, stages: int, chunks: int, micro_batches: int) -> Non
         raise ValueError("; ".join(faults))
 
 
-class _Slots(NamedTuple):
-    """Where operations lie: rows of all stages and the slot in which each unit is done."""
-
-    rows: list[list[Operation]]
-    forward: dict[Unit, int]
-    backward: dict[Unit, int]
-
-
 _EMPTY = Operation()
 
 
-def _slots(grid: Grid, orders: list[list[Operation]]) -> _Slots:
-    """Lets every stage run its next operation as soon as its inputs lie in earlier slots."""
-    found, place = _Slots([], {}, {}), [0] * grid.stages
-    while any(number < len(order) for number, order in zip(place, orders, strict=True)):
-        upcoming = [
-            order[number] if number < len(order) else _EMPTY
-            for number, order in zip(place, orders, strict=True)
+def _rows(grid: Grid, orders: list[list[Operation]]) -> list[list[Operation]]:
+    """Slots of all stages: each runs its next operation once its inputs lie in earlier slots."""
+    done: tuple[set[Unit], set[Unit]] = (set(), set())
+    queues, rows = [deque(order) for order in orders], list[list[Operation]]()
+    while any(queues):
+        row = [
+            queue.popleft() if queue and _ready(grid, queue[0], done) else _EMPTY
+            for queue in queues
         ]
-        row = [operation if _ready(grid, operation, found) else _EMPTY for operation in upcoming]
-        if all(operation == _EMPTY for operation in row):
+        for made, kind in zip(done, (0, 1), strict=True):
+            made.update(unit for unit in (operation[kind] for operation in row) if unit)
+        if all(operation is _EMPTY for operation in row):
             raise RuntimeError("stages wait for each other")
-        for stage, operation in enumerate(row):
-            place[stage] += operation != _EMPTY
-            if operation.forward:
-                found.forward[operation.forward] = len(found.rows)
-            if operation.backward:
-                found.backward[operation.backward] = len(found.rows)
-        found.rows.append(row)
-    return found
+        rows.append(row)
+    return rows
 
 
-def _ready(grid: Grid, operation: Operation, found: _Slots) -> bool:
+def _ready(grid: Grid, operation: Operation, done: tuple[set[Unit], set[Unit]]) -> bool:
     """Whether the inputs of an operation are made."""
-    ahead, back = operation.forward, operation.backward
-    if ahead and ahead.part > 0 and _before(ahead) not in found.forward:
+    ahead, back, _ = operation
+    if ahead and ahead.part > 0 and Unit(ahead.part - 1, ahead.micro_batch) not in done[0]:
         return False
-    if back and back.part == part_count(grid) - 1:
-        return back in found.forward
-    return not back or _after(back) in found.backward
+    if back and back.part == grid.stages * grid.chunks - 1:
+        return back in done[0]
+    return not back or Unit(back.part + 1, back.micro_batch) in done[1]
 
 
-def _before(unit: Unit) -> Unit:
-    return unit._replace(part=unit.part - 1)
+class _Units(NamedTuple):
+    """Forward passes and input gradients by slot and stage."""
 
+    grid: Grid
+    part: Ints
+    micro_batch: Ints
 
-def _after(unit: Unit) -> Unit:
-    return unit._replace(part=unit.part + 1)
+    def _on(self, part: Ints) -> Marks:
+        """Whether there is a pass, and a part of the model that it hands over to or takes from."""
+        parts = self.grid.stages * self.grid.chunks
+        return (self.part < parts) & (part >= 0) & (part < parts)
+
+    def _stage(self, part: Ints) -> Ints:
+        """Stage that holds a part for the micro-batch of a pass."""
+        place = part % self.grid.stages
+        return np.where(self._up(), self.grid.stages - 1 - place, place)
+
+    def _boundary(self, part: Ints) -> Ints:
+        """Boundary between the part of a pass and the one beside it."""
+        stages, lower = self.grid.stages, np.minimum(part, self.part)
+        crossed = np.where(self._up(), stages - 2 - lower, lower % stages)
+        return np.where(self._on(part) & (stages > 1), crossed, stages)
+
+    def _up(self) -> Marks:
+        """Whether the micro-batch runs from the last stage to the first."""
+        return self.grid.both_ways & (2 * self.micro_batch >= self.grid.micro_batches)
 
 
 def _tables(grid: Grid, orders: list[list[Operation]]) -> Orders:
     """Numbers of the operations and of what they wait for."""
-    found = _slots(grid, orders)
-    shape = (len(found.rows), grid.stages)
-    parts = np.full((*shape, 3), part_count(grid), np.int32)
-    lags = np.zeros((*shape, 2), np.int32)
-    senders = np.zeros((*shape, 2), np.int32)
-    arriving = np.full((*shape, 2), grid.stages, np.int32)
-    leaving = np.full((*shape, 2), grid.stages, np.int32)
-    for slot, row in enumerate(found.rows):
-        for stage, operation in enumerate(row):
-            parts[slot, stage] = [unit.part if unit else part_count(grid) for unit in operation]
-            for column, message in enumerate(_messages(grid, operation, found)):
-                arriving[slot, stage, column] = message.arriving
-                leaving[slot, stage, column] = message.leaving
-                if message.source and message.slot >= 0:
-                    senders[slot, stage, column] = stage_of(grid, message.source)
-                    lags[slot, stage, column] = slot - message.slot
-    recent = np.zeros((max(int(lags.max()), 1), grid.stages), np.float32)
-    source = np.where(lags > 0, (lags - 1) * grid.stages + senders, recent.size)
-    return Orders(parts, source.astype(np.int32), arriving, leaving, recent)
-
-
-class _Message(NamedTuple):
-    """What an operation waits for and what it sends on, of one kind of pass."""
-
-    source: Unit | None
-    """Unit whose output it needs; none at an end of the model."""
-    slot: int
-    arriving: int
-    leaving: int
-
-
-def _messages(grid: Grid, operation: Operation, found: _Slots) -> list[_Message]:
-    """Of the forward pass and of the input gradient; an end of the model is no boundary."""
-    nothing = _Message(None, 0, grid.stages, grid.stages)
-    ahead, back = operation.forward, operation.backward
-    messages = [nothing, nothing]
-    if ahead:
-        source = _before(ahead)
-        ends = boundary_after(grid, source), boundary_after(grid, ahead)
-        messages[0] = _Message(source, found.forward.get(source, -1), *ends)
-    if back:
-        source = _after(back)
-        ends = boundary_after(grid, back), boundary_after(grid, _before(back))
-        messages[1] = _Message(source, found.backward.get(source, -1), *ends)
-    return messages
+    none = Unit(grid.stages * grid.chunks, 0)
+    rows = _rows(grid, orders)
+    units = (unit or none for row in rows for operation in row for unit in operation)
+    flat = np.fromiter(chain.from_iterable(units), np.int32)
+    every = flat.reshape(len(rows), grid.stages, 3, 2)
+    parts = every[..., 0]
+    passes = _Units(grid, parts[..., :2], every[..., :2, 1])
+    ahead = np.array([1, -1], np.int32)  # gradients run from part to part backwards
+    before, after = passes.part - ahead, passes.part + ahead
+    slot, _, kind = np.indices(passes.part.shape, np.int32)
+    made = np.zeros((2, none.part + 2, grid.micro_batches), np.int32)
+    made[kind, passes.part, passes.micro_batch] = slot
+    lag = np.where(passes._on(before), slot - made[kind, before, passes.micro_batch], 0)
+    recent = np.zeros((max(int(lag.max()), 1), grid.stages), np.float32)
+    source = np.where(lag > 0, (lag - 1) * grid.stages + passes._stage(before), recent.size)
+    found = np.stack([source, passes._boundary(before), passes._boundary(after)]).astype(np.int32)
+    return Orders(parts, found[0], found[1], found[2], recent)

@@ -36,47 +36,6 @@ class Grid(NamedTuple):
 _Order = Iterator[Operation]
 
 
-def part_count(grid: Grid) -> int:
-    """Parts of the model: chunks of all stages.
-
-    Returns
-    -------
-    int
-        Number of parts.
-    """
-    return grid.stages * grid.chunks
-
-
-def _up(grid: Grid, unit: Unit) -> bool:
-    return grid.both_ways and 2 * unit.micro_batch >= grid.micro_batches
-
-
-def stage_of(grid: Grid, unit: Unit) -> int:
-    """Stage that holds a part for a micro-batch.
-
-    Returns
-    -------
-    int
-        Place in the row, from 0.
-    """
-    stage = unit.part % grid.stages
-    return grid.stages - 1 - stage if _up(grid, unit) else stage
-
-
-def boundary_after(grid: Grid, unit: Unit) -> int:
-    """Boundary between a part and the next one.
-
-    Returns
-    -------
-    int
-        The stage on its lower side, the last one where it leads back to the first; the number of
-        stages at the ends of the model and on a single stage.
-    """
-    if grid.stages == 1 or not 0 <= unit.part < part_count(grid) - 1:
-        return grid.stages
-    return grid.stages - 2 - unit.part if _up(grid, unit) else unit.part % grid.stages
-
-
 def stage_order(schedule: float, grid: Grid, stage: int) -> _Order:
     """Operations of one stage.
 

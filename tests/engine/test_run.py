@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from perfmodel.engine.bounded import search_modes
-from perfmodel.engine.run import BATCH, search, search_scored
+from perfmodel.engine.run import BATCH, KEEP, search, search_scored
 from perfmodel.search.layouts import (
     Axes,
     Job,
@@ -23,6 +23,8 @@ from perfmodel.search.layouts import (
 )
 from perfmodel_kernels.layout import Layout
 from perfmodel_kernels.site import SiteParams, evaluate
+from tests.kernels.compiling import QUICK_FLAGS, compiled
+from tests.kernels.examples import as_arrays
 
 from .conftest import SMALL
 
@@ -38,7 +40,7 @@ def one_by_one(params: SiteParams, layouts: Layouts) -> tuple[np.ndarray, np.nda
         evaluation = evaluate(shared, layout)
         return evaluation.site.tokens_per_s, evaluation.step.feasible
 
-    values, fits = jax.jit(jax.vmap(score))(Layout(*layouts))
+    values, fits = compiled(jax.vmap(score))(Layout(*layouts))
     return np.asarray(values), np.asarray(fits)
 
 
@@ -49,16 +51,16 @@ def test_scores_equal_those_of_single_evaluations(params, layouts, one_by_one) -
 
 
 def test_the_best_is_the_best_of_all(params, layouts, one_by_one) -> None:
-    best = search(params, layouts, keep=4)
-    expected = np.sort(np.where(one_by_one[1], one_by_one[0], -np.inf))[::-1][:4]
+    best = search(params, layouts)
+    expected = np.sort(np.where(one_by_one[1], one_by_one[0], -np.inf))[::-1][:KEEP]
     np.testing.assert_allclose(best.score, expected, rtol=1e-4)
     assert best.points == len(layouts.tp)
     np.testing.assert_allclose(best.evaluation.site.tokens_per_s, best.score, rtol=1e-6)
 
 
 def test_the_metrics_belong_to_the_layout_that_is_named(params, layouts) -> None:
-    best = search(params, layouts, keep=1)
-    alone = evaluate(jax.tree.map(np.float64, params), best.layouts.row(0))
+    best = search(params, layouts)
+    alone = compiled(evaluate)(as_arrays(params), as_arrays(best.layouts.row(0)))
     for kept, single in zip(jax.tree.leaves(best.evaluation), jax.tree.leaves(alone), strict=True):
         np.testing.assert_allclose(kept[0], single, rtol=1e-4)
 
@@ -79,14 +81,14 @@ def test_bounding_modes_by_the_fastest_loses_nothing(params) -> None:
     tight = params._replace(step=params.step._replace(capacity=60e9))
     degrees = enumerate_degrees(JOB, SMALL)
     chosen = modes(JOB, Axes())
-    bounded = search_modes(tight, degrees, chosen, keep=4)
+    bounded = search_modes(tight, degrees, chosen)
     fastest = np.full(len(degrees.tp), -np.inf)
     for mode in chosen:
         rows = np.flatnonzero(may_take(degrees, mode))
         scored = search_scored(tight, in_mode(degrees.where(rows), mode))
         fits = np.where(scored.feasible, scored.score, -np.inf)
         fastest[rows] = np.maximum(fastest[rows], fits)
-    np.testing.assert_allclose(bounded.score, np.sort(fastest)[::-1][:4], rtol=1e-6)
+    np.testing.assert_allclose(bounded.score, np.sort(fastest)[::-1][:KEEP], rtol=1e-6)
     assert bounded.feasible < np.isfinite(fastest).sum()
     assert bounded.points < len(in_modes(degrees, chosen).tp)
 
@@ -118,7 +120,7 @@ print(json.dumps([len(jax.local_devices()), scored.best.score.tobytes().hex(),
 def test_eight_virtual_devices_give_the_bits_of_two_and_the_values_of_one() -> None:
     found = {}
     for count in (1, 2, 8):
-        flags = f"--xla_force_host_platform_device_count={count}"
+        flags = f"--xla_force_host_platform_device_count={count} {QUICK_FLAGS}"
         environment = {**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
         done = subprocess.run(
             [sys.executable, "-c", _CHILD], env=environment, capture_output=True, check=True

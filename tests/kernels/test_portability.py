@@ -244,9 +244,6 @@ EAGER = {
     level_methods.level_units,
     max_plus.over_parts,
     schedule_orders.order_tables,
-    stage_orders.part_count,
-    stage_orders.stage_of,
-    stage_orders.boundary_after,
     stage_orders.stage_order,
 }
 """Take a constant table, the row of one or the shape of a pipeline, not only arguments to trace."""

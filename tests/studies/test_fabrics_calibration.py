@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from perfmodel.config.library import Library
+from perfmodel.config.measured_systems import read_systems
 from perfmodel.engine.run import compiled
 from perfmodel.lowering.measured_collective import measured
 from perfmodel.studies import fabrics_calibration
 from perfmodel.studies.calibrate import Calibrated
-from perfmodel.studies.edits import Edit
+from perfmodel.studies.edits import Edit, apply
 from perfmodel.studies.fabric_knobs import PLACES, PRIORS, Knobs, held, turn
 from perfmodel.studies.fabrics_calibration import FITTED, FOLLOWERS, fit_fabrics, fitted_rows
 
@@ -85,6 +86,26 @@ def test_sources_say_how_many_rows_of_which_systems(fitted):
     assert "54 all-reduces of mare_nostrum" in sources["ndr200-fat-tree-mn5", "spread"]
     assert sources["xdr-fat-tree", "bulk_latency"].startswith("estimate: as ndr200-fat-tree-mn5")
     assert "at its upper bound" in sources["ndr200-fat-tree-mn5", "link_fraction"]
+
+
+def test_what_is_written_is_a_library_that_holds_the_values(fitted, tmp_path):
+    for folder in ("chips", "fabrics", "stacks", "validation"):
+        (tmp_path / folder).mkdir()
+    for path in {edit.path for edit in fitted.edits}:
+        text = re.sub(r"(?m)^(launch|latency) = .*$", r'\1 = "999 us"', path.read_text())
+        (tmp_path / path.parent.name / path.name).write_text(text)
+    copies = [
+        edit._replace(path=tmp_path / edit.path.parent.name / edit.path.name)
+        for edit in fitted.edits
+    ]
+    changed = apply(copies)
+    assert {path.name for path in changed} >= {"systems.toml", "h100.toml", "efa.toml"}
+    library = Library([tmp_path])
+    level = library.load("fabrics", "efa").level
+    assert level[0].latency == pytest.approx(fitted.fit.values["efa.level.0.latency"], rel=0.01)
+    assert level[1].latency - level[0].latency == pytest.approx(4e-6, rel=0.05)
+    launch = next(one for one in read_systems(library) if one.system == "AWS p5").launch
+    assert launch == pytest.approx(fitted.fit.values["AWS p5.launch"], rel=0.01)
 
 
 def test_fitted_and_following_configs_state_the_fields_themselves():
