@@ -128,13 +128,18 @@ def _labels(scenario: Scenario, chips: int, batch: int) -> Row:
 
 def _row(best: Best) -> Row:
     layout = best.layouts.row(0)
-    degrees = {name: int(value) for name, value in layout._asdict().items()}
+    degrees = {name: _whole(float(value)) for name, value in layout._asdict().items()}
     row = metrics(best.evaluation)
     row["bottleneck"] = list(TIME_SPLIT.values())[int(row["bottleneck"])]
     row["reason"] = ""
     row["batch_sequences"] = degrees["micro_batch"] * degrees["micro_batches"] * degrees["dp"]
     counts = {"points": best.points, "feasible_points": best.feasible}
     return row | {"layout": describe(layout)} | degrees | counts | {"feasible": True}
+
+
+def _whole(value: float) -> int | float:
+    """A count as a whole number, a share as it is."""
+    return int(value) if value.is_integer() else value
 
 
 def layout_of(row: Row) -> Layout:
