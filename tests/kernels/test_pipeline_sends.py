@@ -82,7 +82,7 @@ def test_sends_of_gpipe_cost_what_its_operations_wait_for_them(stages, count, ov
 
 
 @pytest.mark.parametrize("schedule", [ONE_F_ONE_B, ZERO_BUBBLE, DUALPIPE])
-@pytest.mark.parametrize(("stages", "count"), [(4, 16), (8, 32), (8, 64)])
+@pytest.mark.parametrize(("stages", "count"), [(2, 12), (4, 16), (8, 32), (8, 64)])
 def test_sends_that_block_cost_what_operations_wait_for_them(schedule, stages, count):
     shape = pipeline(stages, 1, count, schedule)
     waited = waits_for(shape, 0.0)
