@@ -234,14 +234,16 @@ def send_exposure(one_send: Scalar, overlap: Scalar, pipeline: Pipeline) -> Real
     r"""Time that activations and gradients on the way between stages add to a step.
 
     .. math::
-        t_{1F1B} &= 2 c\, [\,m (1 - \omega)\,[v = 1] + (p v - 1)\,] \\
+        t_{1F1B} &= 2 c\, [\,m_s\,[v = 1] + p v - 1\,] \\
         t_{GPipe} &= 2 c\, [\,(m - 1)(1 - \omega) + p - 1\,] \\
-        t_{ZB-H1} &= 2 c\, [\,m (1 - \omega) + (1 + \omega)(p - 1)\,] \\
-        t_{DualPipe} &= c\, [\,m (1 - \omega) + 2 (p - 1)\,]
+        t_{ZB-H1} &= 2 c\, [\,m_s + (1 + \omega)(p - 1)\,] \\
+        t_{DualPipe} &= c\, [\,m_s + 2 (p - 1)\,] \\
+        m_s &= m (1 - \omega) \text{ on three stages or more, half of it on two}
 
-    1F1B waits for two sends per micro-batch in the steady state, as far as they are not hidden;
-    interleaved chunks leave them slack; a pair of DualPipe sends both ways at once. Every send of
-    the fill and the drain counts, of ZB-H1 twice: its weight gradients leave no slack there.
+    A middle stage of 1F1B waits for two sends per micro-batch in the steady state, an end for one,
+    as far as they are not hidden; interleaved chunks leave them slack; a pair of DualPipe sends
+    both ways at once. Every send of the fill and the drain counts, of ZB-H1 twice: its weight
+    gradients leave no slack there.
 
     Parameters
     ----------
@@ -259,11 +261,12 @@ def send_exposure(one_send: Scalar, overlap: Scalar, pipeline: Pipeline) -> Real
     """
     stages, chunks, count, code = pipeline
     shown = 1.0 - overlap
-    steady = jnp.where(chunks > 1.5, 0.0, count * shown)
+    waited = jnp.where(stages > 2.5, count, 0.5 * count) * shown
+    steady = jnp.where(chunks > 1.5, 0.0, waited)
     steady = jnp.where(code > GPIPE - 0.5, (count - 1.0) * shown, steady)
-    split = count * shown + overlap * (stages - 1.0)
+    split = waited + overlap * (stages - 1.0)
     steady = jnp.where(code > ZERO_BUBBLE - 0.5, split, steady)
-    steady = jnp.where(code > DUALPIPE - 0.5, 0.5 * count * shown, steady)
+    steady = jnp.where(code > DUALPIPE - 0.5, 0.5 * waited, steady)
     sends = 2.0 * one_send * (steady + stages * chunks - 1.0)
     return jnp.where(stages > 1.0, sends, 0.0)
 

@@ -23,34 +23,18 @@ from perfmodel_kernels.schedule import (
     idle_time,
     on_chips,
     period_on_chips,
-    send_exposure,
     straggler_fraction,
 )
 from tests.kernels.compiling import compiled
 from tests.kernels.difference import check_gradient, derivative
-from tests.kernels.pipelines import Job, step_time
+from tests.kernels.pipelines import step_time
+from tests.kernels.schedule_jobs import Three, even, job_of, pipeline, present
 
 bubble = compiled(bubble_time)
 idle = compiled(idle_time)
 periods_of = compiled(period_on_chips)
-exposed_sends = compiled(send_exposure)
 largest = compiled(expected_maximum)
 stragglers = compiled(straggler_fraction)
-
-Three = tuple[float, float, float]
-NAMES = {GPIPE: "gpipe", ZERO_BUBBLE: "zero bubble", DUALPIPE: "dualpipe"}
-
-
-def pipeline(
-    stages: int, chunks: int = 1, micro_batches: int = 1, schedule: float = ONE_F_ONE_B
-) -> Pipeline:
-    return Pipeline(float(stages), float(chunks), float(micro_batches), schedule)
-
-
-def present(values: Three, stages: int) -> list[float]:
-    """Values of the stages in a row."""
-    first, middle, last = values
-    return [first, *[middle] * (stages - 2), last] if stages > 1 else [last]
 
 
 def of_kernel(periods: Three, shape: Pipeline) -> float:
@@ -59,25 +43,10 @@ def of_kernel(periods: Three, shape: Pipeline) -> float:
     return float(shape.micro_batches) * max(present(periods, int(shape.stages))) + wait
 
 
-def job_of(passes: Passes, shape: Pipeline, send: float = 0.0, occupied: float = 0.0) -> Job:
-    """The same pipeline, to be played operation by operation."""
-    stages, chunks = int(shape.stages), int(shape.chunks)
-    name = NAMES.get(float(shape.schedule), "interleaved" if chunks > 1 else "1f1b")
-    rows = [
-        [each / chunks for each in present((first, middle, last), stages)] * chunks
-        for first, middle, last in np.asarray(passes).tolist()
-    ]
-    forward, backward, weight, hidden = rows
-    count, sends = int(shape.micro_batches), [send] * stages
-    return Job(
-        name, stages, chunks, count, forward, backward, weight, hidden, sends, occupied
-    )  # fmt: skip
-
-
-def played(periods: Three, shape: Pipeline, send: float = 0.0) -> float:
+def played(periods: Three, shape: Pipeline) -> float:
     """1F1B operation by operation; a backward pass takes twice as long as a forward pass."""
     third = np.array(periods) / 3.0
-    return step_time(job_of(Passes(third, third, third, 0.0 * third), shape, send))
+    return step_time(job_of(Passes(third, third, third, 0.0 * third), shape))
 
 
 def whole(passes: Passes, shape: Pipeline) -> float:
@@ -85,10 +54,6 @@ def whole(passes: Passes, shape: Pipeline) -> float:
     first, middle, last = np.asarray(periods_of(passes, shape)).tolist()
     slowest = max(present((first, middle, last), int(shape.stages)))
     return float(shape.micro_batches) * slowest + float(idle(passes, shape))
-
-
-def even(forward: float, backward: float, weight: float, hidden: float = 0.0) -> Passes:
-    return Passes(*(np.full(3, each) for each in (forward, backward, weight, hidden)))
 
 
 EVEN = (3.0, 3.0, 3.0)
@@ -157,53 +122,6 @@ def test_more_chunks_never_lengthen_the_bubble(periods, stages, chunks):
     few = float(bubble(np.array(periods), pipeline(stages, chunks)))
     many = float(bubble(np.array(periods), pipeline(stages, chunks + 1)))
     assert 0.0 <= many <= few * (1.0 + 1e-12)
-
-
-def test_hidden_sends_leave_the_fill_and_the_drain():
-    assert float(exposed_sends(1e-3, 1.0, pipeline(8, 1, 64))) == pytest.approx(14e-3)
-
-
-def test_one_stage_sends_nothing():
-    assert float(exposed_sends(1e-3, 0.0, pipeline(1, 1, 64))) == 0.0
-
-
-def test_sends_of_1f1b_cost_what_its_operations_wait_for_them():
-    shape = pipeline(8, 1, 64)
-    waited = played(EVEN, shape, send=1e-3) - played(EVEN, shape)
-    assert waited == pytest.approx(124e-3)
-    assert float(exposed_sends(1e-3, 0.0, shape)) == pytest.approx(waited, rel=0.15)
-
-
-def waited_for_sends(shape: Pipeline) -> float:
-    """What sends of a millisecond add to interleaved 1F1B: one trip through all chunks and back."""
-    waited = played(EVEN, shape, send=1e-3) - played(EVEN, shape)
-    assert waited == pytest.approx(2 * (shape.stages * shape.chunks - 1) * 1e-3)
-    return waited
-
-
-@pytest.mark.parametrize("chunks", [2, 4])
-def test_hidden_sends_of_interleaved_1f1b_leave_one_trip_through_the_chunks(chunks):
-    shape = pipeline(8, chunks, 64)
-    assert float(exposed_sends(1e-3, 1.0, shape)) == pytest.approx(waited_for_sends(shape))
-
-
-@pytest.mark.parametrize("chunks", [2, 4])
-def test_sends_of_interleaved_1f1b_cost_one_trip_through_the_chunks(chunks):
-    shape = pipeline(8, chunks, 64)
-    assert float(exposed_sends(1e-3, 0.0, shape)) == pytest.approx(waited_for_sends(shape))
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    overlap=st.floats(0.0, 0.9),
-    stages=st.integers(1, 64),
-    chunks=st.integers(1, 8),
-    micro_batches=st.integers(1, 512),
-)
-def test_more_overlap_never_exposes_more(overlap, stages, chunks, micro_batches):
-    shape = pipeline(stages, chunks, micro_batches)
-    exposed = [float(exposed_sends(1e-3, hidden, shape)) for hidden in (overlap, overlap + 0.1)]
-    assert 0.0 <= exposed[1] <= exposed[0]
 
 
 splits = st.floats(0.3, 3.0)
@@ -302,41 +220,6 @@ def test_both_ends_of_the_model_meet_on_a_chip_of_dualpipe():
     np.testing.assert_allclose(swap(values, pipeline(1, 1, 16, DUALPIPE)), values)
 
 
-THIRDS = even(1.0, 1.0, 1.0)
-
-
-def waits_for(shape: Pipeline, overlap: float) -> float:
-    """What sends of a millisecond add to operations that hold their sender for what is shown."""
-    with_sends = step_time(job_of(THIRDS, shape, 1e-3, 1.0 - overlap))
-    return with_sends - step_time(job_of(THIRDS, shape))
-
-
-@pytest.mark.parametrize("overlap", [0.0, 0.5, 1.0])
-@pytest.mark.parametrize(("stages", "count"), [(2, 5), (4, 16), (8, 32)])
-def test_sends_of_gpipe_cost_what_its_operations_wait_for_them(stages, count, overlap):
-    shape = pipeline(stages, 1, count, GPIPE)
-    found = float(exposed_sends(1e-3, overlap, shape))
-    assert found == pytest.approx(waits_for(shape, overlap), rel=1e-9)
-
-
-@pytest.mark.parametrize("schedule", [ONE_F_ONE_B, ZERO_BUBBLE, DUALPIPE])
-@pytest.mark.parametrize(("stages", "count"), [(4, 16), (8, 32), (8, 64)])
-def test_sends_that_block_cost_what_operations_wait_for_them(schedule, stages, count):
-    shape = pipeline(stages, 1, count, schedule)
-    waited = waits_for(shape, 0.0)
-    found = float(exposed_sends(1e-3, 0.0, shape))
-    # three sends are too many, at most
-    assert waited - 1e-9 <= found <= waited + 3e-3 + 1e-9
-
-
-@pytest.mark.parametrize(("stages", "count"), [(4, 16), (8, 32), (8, 64)])
-def test_hidden_sends_of_zero_bubble_wait_twice_through_the_stages(stages, count):
-    shape = pipeline(stages, 1, count, ZERO_BUBBLE)
-    found = float(exposed_sends(1e-3, 1.0, shape))
-    assert found == pytest.approx(4e-3 * (stages - 1))
-    assert 0.5 * found <= waits_for(shape, 1.0) <= found + 1e-9
-
-
 ORDER_STATISTICS = [(1, 0.0), (2, 0.56419), (10, 1.53875), (20, 1.86748), (50, 2.24907)]
 ORDER_STATISTICS += [(100, 2.50759)]
 """Expected largest of N normal values; Harter, Biometrika 48, 1961, table 1."""
@@ -429,12 +312,6 @@ def test_idle_time_stays_finite_on_few_stages(schedule, stages):
     assert 0.0 <= float(idle(UNEVEN, shape)) < 10.0
     slope = jax.grad(lambda factor: idle_time(Passes(*(x * factor for x in UNEVEN)), shape))(1.0)
     assert np.isfinite(slope)
-
-
-def test_gradient_of_the_sends_equals_the_difference():
-    check_gradient(lambda send: send_exposure(send, 0.8, SHAPE), 1e-3, 1)
-    plain = SHAPE._replace(chunks=1.0)
-    check_gradient(lambda hidden: send_exposure(1e-3, hidden, plain), 0.8, -1)
 
 
 def test_gradient_of_the_stragglers_equals_the_difference():
