@@ -16,6 +16,7 @@ def estimate(
     format: Literal["table", "json", "csv"] = "table",
     device: Literal["auto", "cpu", "gpu", "tpu"] = "auto",
     require: Annotated[list[str] | None, Parameter(negative=())] = None,
+    without: Annotated[list[str] | None, Parameter(negative=())] = None,
     configs: Annotated[list[Path] | None, Parameter(negative=())] = None,
 ) -> int:
     """Estimate one job on one site: throughput, time, memory and power, the bottleneck named.
@@ -37,34 +38,42 @@ def estimate(
         Where the kernels run.
     require
         Condition such as mfu>=0.4, in SI units; exit status 1 when it fails.
+    without
+        Effect of the model to take out once more, such as tiles, recompute or collisions; `all`
+        takes out each in turn. Prints what it is worth.
     configs
         Folders with configs of your own, looked at before the shipped ones.
     """
     started = time.perf_counter()
-    from perfmodel.commands.estimation import document, print_tables
+    from perfmodel.commands.estimation import document, print_ablation, print_tables
     from perfmodel.config.library import Library
     from perfmodel.engine.devices import device_line, open_devices
     from perfmodel.results.canonical import csv_text, json_text
+    from perfmodel.studies.effects import named_effects
     from perfmodel.studies.legality import check_layout
     from perfmodel.studies.requirement import parse_requirements, unmet
 
     needs = parse_requirements(require or ())
+    effects = named_effects(without or ())
     scenario = Library(configs or ()).scenario(
         site, workload, overrides=overrides, partition=partition
     )
     check_layout(scenario)
     sys.stderr.write(device_line(open_devices(device), device))
+    from perfmodel.studies.ablation import ablate
     from perfmodel.studies.power_limit import limited_row
 
     limited = limited_row(scenario)
+    ablated = ablate(scenario, limited.row, effects) if limited.row["layout"] else []
     row = {"name": site} | limited.row | {"workload": workload}
     if format == "json":
-        answer = document(row, limited.strategies, time.perf_counter() - started)
+        answer = document(row, limited.strategies, ablated, time.perf_counter() - started)
         sys.stdout.write(json_text(answer) + "\n")
     elif format == "csv":
         sys.stdout.write(csv_text({key: [value] for key, value in row.items()}))
     else:
         print_tables(row, limited)
+        print_ablation(ablated)
     failures = unmet(needs, [row])
     sys.stderr.writelines(f"{line}\n" for line in failures)
     return 1 if failures else 0

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from perfmodel.results.columns import COLUMNS, MEMORY_SPLIT, POWER_SPLIT, TIME_SPLIT, Column
 from perfmodel.views.power import EXTRA, limit_parts
-from perfmodel.views.terminal import facts, show, split
+from perfmodel.views.terminal import facts, show, split, table
 
 if TYPE_CHECKING:
     from perfmodel.studies.power_limit import Limited
@@ -34,6 +34,7 @@ _HEAD = (
     "pue",
     "energy_per_token",
 )
+_ABLATED = ("step_time", "mfu", "chip_power", "memory")
 _TEXTS = (
     "layout",
     "precision",
@@ -83,7 +84,32 @@ def _verdict(row: Mapping[str, Any]) -> str:
     return f"Bottleneck: {row['bottleneck']}, {share:.0%} of the step."
 
 
-def document(row: Mapping[str, Any], strategies: Sequence[Mapping[str, Any]], wall: float) -> dict:
+def print_ablation(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Prints what each effect that was taken out is worth, the dearest first.
+
+    Parameters
+    ----------
+    rows
+        One per effect.
+    """
+    if not rows:
+        return
+    columns = ["without", "which means", "adds to the step", *(COLUMNS[name] for name in _ABLATED)]
+    ordered = sorted(rows, key=lambda row: -row["worth"])
+    cells = [
+        [row["effect"], row["meaning"], f"{row['worth']:+.1%}"]
+        + [row[COLUMNS[name].key] for name in _ABLATED]
+        for row in ordered
+    ]
+    show(table("The same layout without one effect", columns, cells))
+
+
+def document(
+    row: Mapping[str, Any],
+    strategies: Sequence[Mapping[str, Any]],
+    ablated: Sequence[Mapping[str, Any]],
+    wall: float,
+) -> dict:
     """An estimate as JSON values, SI units.
 
     Parameters
@@ -92,6 +118,8 @@ def document(row: Mapping[str, Any], strategies: Sequence[Mapping[str, Any]], wa
         The estimate.
     strategies
         Ways to keep the grid connection, where it binds.
+    ablated
+        The same layout without one effect each.
     wall
         Our own run time. [s]
 
@@ -106,5 +134,6 @@ def document(row: Mapping[str, Any], strategies: Sequence[Mapping[str, Any]], wa
         "memory_split_bytes": {name: row[f"memory_split_{name}_bytes"] for name in MEMORY_SPLIT},
         "power_split_w": {name: row[f"power_split_{name}_w"] for name in POWER_SPLIT},
         "strategies": list(strategies),
+        "without": list(ablated),
         "wall_s": wall,
     }
