@@ -18,16 +18,21 @@ CASES = {
     ),
     "heads traded, copies, offload": (
         "gigafactory-h100",
-        "gemma2-27b",
+        "llama3-8b",
         "layout.tp=2 layout.cp=4 layout.cp_kind=all-to-all layout.sharding=zero3 layout.dp=128",
         "layout.shard_group=64 layout.offload_optimizer=0.5 layout.offload_activations=1",
-        "workload.batch.sequences=1024",
+        "model=gemma2-27b workload.batch.sequences=1024",
     ),
     "experts split": (
-        "gigafactory",
+        "gigafactory-h100",
         "deepseek-v3",
         "layout.tp=4 layout.etp=2 layout.ep=32 layout.pp=4 layout.dp=64",
         "layout.schedule=dualpipe model.experts.imbalance=1.2",
+    ),
+    "short kernels": (
+        "gigafactory-h100",
+        "llama3-8b",
+        "stack=fsdp-composer-2023 layout.tp=8 workload.sequence_length=256 layout.dp=64",
     ),
     "unfused": ("gigafactory-h100", "gpt3-175b", "stack=megatron-2021 layout.tp=8 layout.pp=8"),
 }
@@ -77,7 +82,8 @@ def test_a_loss_taken_out_makes_no_step_longer(worths, effect):
 )
 def test_a_remedy_taken_out_makes_no_step_shorter(worths, effect):
     for case, rows in worths.items():
-        assert rows[effect]["worth"] <= 1e-6, case
+        # what hides draws power beside the products and slows their clock
+        assert rows[effect]["worth"] <= 2e-3, case
 
 
 def test_worth_is_the_step_with_the_effect_over_that_without():
