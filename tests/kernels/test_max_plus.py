@@ -128,6 +128,18 @@ def test_dualpipe_waits_as_published():
     assert time_of(even("dualpipe", (8, 1, 20))) - 60.0 == pytest.approx(3 * (3 + 2 - 3))
 
 
+@pytest.mark.parametrize("schedule", CODES)
+def test_no_pipeline_beats_its_busiest_stage_or_one_micro_batch(schedule):
+    for case in range(7):
+        job = random_job(schedule, case)
+        job = job._replace(hidden=[0.0] * len(job.forward))
+        each = np.add(np.add(job.forward, job.backward), job.weight)
+        held = each.reshape(job.chunks, job.stages).sum(0)
+        busiest = 0.5 * (held + held[::-1]) if schedule == "dualpipe" else held
+        assert time_of(job) >= job.micro_batches * busiest.max() - 1e-9
+        assert time_of(job) >= np.add(job.forward, job.backward).sum() - 1e-9
+
+
 def test_a_send_that_blocks_is_never_faster():
     for case in range(20):
         job = random_job(list(CODES)[case % 5], case)._replace(occupied=0.0)
