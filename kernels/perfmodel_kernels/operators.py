@@ -205,7 +205,7 @@ def _memory_bound(model: Model, share: Share, gemm: _Gemm, kernels: KernelSet) -
         backward=_elementwise(backward * (kept - alone)) + _by_block(gemm.cast[:, 1]),
     )
     products = _by_block(_present(gemm.flop[:, 0]))
-    others = _elementwise(_present(forward * kept))
+    others = kernels.passes * _elementwise(_present(forward * kept))
     fused = jnp.where(IS_LAYER, kernels.fused, 0.0)
     launches = _Memory(products + others + fused, 2.0 * products + others + fused)
     return _MemoryBound(traffic, softmax, launches)

@@ -32,7 +32,8 @@ CASES = {
     "short kernels": (
         "gigafactory-h100",
         "llama3-8b",
-        "stack=fsdp-composer-2023 layout.tp=8 workload.sequence_length=256 layout.dp=64",
+        "stack=fsdp-composer-2023 stack.host_dispatch=40us layout.tp=8 layout.dp=64",
+        "workload.sequence_length=256",
     ),
     "unfused": ("gigafactory-h100", "gpt3-175b", "stack=megatron-2021 layout.tp=8 layout.pp=8"),
 }
