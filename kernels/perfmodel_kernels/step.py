@@ -175,13 +175,9 @@ def training_step(params: StepParams, layout: Layout) -> StepMetrics:
         Per chip and step; an infeasible layout is marked, its numbers stay finite.
     """
     model, workload, stack = params.model, params.workload, params.stack
-    placement = place(model, layout, workload.length)
-    traffic = step_traffic(_payloads(params, placement), layout, params.network, params.library)
-    volume = step_volume(placement, traffic)
-    links = _links(params, volume, layout)
-    times = block_times(placement, params.chip, stack.kernels, params.power, links)
-    passes = pass_times(placement, times, traffic, stack.overlap, stack.kernels.fused)
-    split = _time_split(params, placement, times, passes, traffic)
+    parts = step_parts(params, layout)
+    placement, _, volume, links, times, passes = parts
+    split = _time_split(params, parts)
     split = split._replace(optimizer=split.optimizer * times.pace.stretch[2])
     step_time = jnp.stack(split).sum()
     memory = memory_split(placement, workload.widths, stack.reserve, stack.kernels.fused)
@@ -217,6 +213,92 @@ def training_step(params: StepParams, layout: Layout) -> StepMetrics:
     )
 
 
+class StepParts(NamedTuple):
+    """What a step is made of, before a schedule puts it together."""
+
+    placement: Placement
+    """What each chip holds."""
+    traffic: StepTraffic
+    """Collectives, each once."""
+    volume: Volume
+    """Bytes that the mean chip sends."""
+    links: Links
+    """What of them hides behind the products."""
+    times: BlockTimes
+    """Operators of one micro-batch by block."""
+    passes: PassTimes
+    """Passes of one micro-batch by kind and block, offload included."""
+
+
+def step_parts(params: StepParams, layout: Layout) -> StepParts:
+    """Operators, collectives and passes of one micro-batch.
+
+    Parameters
+    ----------
+    params
+        Machine, model, workload and software.
+    layout
+        How the job is spread.
+
+    Returns
+    -------
+    StepParts
+        Times and bytes.
+    """
+    stack = params.stack
+    placement = place(params.model, layout, params.workload.length)
+    traffic = step_traffic(_payloads(params, placement), layout, params.network, params.library)
+    volume = step_volume(placement, traffic)
+    links = _links(params, volume, layout)
+    times = block_times(placement, params.chip, stack.kernels, params.power, links)
+    passes = pass_times(placement, times, traffic, stack.overlap, stack.kernels.fused)
+    return StepParts(
+        placement, traffic, volume, links, times, _with_offload(params, placement, passes)
+    )
+
+
+class StageTimes(NamedTuple):
+    """Passes of one micro-batch by kind of stage."""
+
+    forward: Float[Array, "kind stage"]
+    """Forward pass by kind. [s]"""
+    backward: Float[Array, "kind stage"]
+    """Backward pass by kind. [s]"""
+    passes: Passes
+    """Sums over the kinds, weight gradients apart."""
+
+
+def stage_times(parts: StepParts, overlap: Overlap) -> StageTimes:
+    """Adds up the blocks of each kind of stage.
+
+    Two passes that run together hide the exchanges of one behind the work of the other.
+
+    Parameters
+    ----------
+    parts
+        Passes by block.
+    overlap
+        What hiding costs.
+
+    Returns
+    -------
+    StageTimes
+        First, middle and last stage.
+    """
+    blocks = parts.placement.blocks
+    ahead, behind = ((kinds[:, :, None] * blocks[None]).sum(1) for kinds in parts.passes)
+    weight = (parts.times.weight_gradient[:, None] * blocks).sum(0)
+    exchanges = ahead[EXPERT] + behind[EXPERT]
+    work = (ahead + behind)[: RECOMPUTE + 1].sum(0)
+    passes = Passes(
+        forward=ahead.sum(0),
+        backward=behind.sum(0) - weight,
+        weight=weight,
+        hidden=(1.0 - overlap.slowdown) * jnp.minimum(exchanges, work),
+    )
+    return StageTimes(ahead, behind, passes)
+
+
 def _payloads(params: StepParams, placement: Placement) -> Payloads:
     """Bytes of each collective; keys and values travel at 16 bits, gradients as accumulated."""
     model, layout, share, _, held = placement
@@ -247,20 +329,13 @@ def _payloads(params: StepParams, placement: Placement) -> Payloads:
     )  # fmt: skip
 
 
-def _time_split(
-    params: StepParams,
-    placement: Placement,
-    times: BlockTimes,
-    passes: PassTimes,
-    traffic: StepTraffic,
-) -> TimeSplit:
+def _time_split(params: StepParams, parts: StepParts) -> TimeSplit:
     """Step time by kind on the slowest stage."""
-    layout, stack = placement.layout, params.stack
-    passes = _with_offload(params, placement, passes)
+    placement, traffic, stack = parts.placement, parts.traffic, params.stack
+    layout = placement.layout
     pipeline = layout_pipeline(layout)
-    ahead, behind = (_by_stage(kinds, placement) for kinds in passes)
+    ahead, behind, stages = stage_times(parts, stack.overlap)
     both = _both_ends(ahead + behind, layout.schedule)
-    stages = _stage_passes(ahead, behind, _weight_gradients(placement, times), stack.overlap)
     period = period_on_chips(stages, pipeline)
     slowest = one_hot_of_largest(period, layout.pp)
     kinds = layout.micro_batches * (both * slowest[None, :]).sum(1)
@@ -292,46 +367,16 @@ def _time_split(
         pipeline=send_exposure(traffic.send, stack.overlap.pipeline, pipeline),
         bubble=bubble,
         data=data_exposure(layout, traffic, window, stack.overlap),
-        optimizer=_update_time(params, placement),
+        optimizer=update_time(params, placement).max(),
         straggler=late * (kinds[: RECOMPUTE + 1].sum() + bubble),
         overhead=stack.overhead + jnp.zeros_like(bubble),
     )
-
-
-def _weight_gradients(placement: Placement, times: BlockTimes) -> Stages:
-    """Time of the weight gradients of one micro-batch by kind of stage."""
-    return (times.weight_gradient[:, None] * placement.blocks).sum(0)
 
 
 def _both_ends(kinds: Float[Array, "kind stage"], schedule: Scalar) -> Float[Array, "kind stage"]:
     """Mean of the two stages that meet on a chip under DualPipe, else the stages."""
     swapped = jnp.concatenate([kinds[:, 2:], kinds[:, 1:2], kinds[:, :1]], axis=1)
     return jnp.where(schedule > DUALPIPE - 0.5, 0.5 * (kinds + swapped), kinds)
-
-
-def _stage_passes(
-    ahead: Float[Array, "kind stage"],
-    behind: Float[Array, "kind stage"],
-    weight: Stages,
-    overlap: Overlap,
-) -> Passes:
-    """Passes by stage; two that run together hide the exchanges of one behind the other's work."""
-    back = behind.sum(0)
-    exchanges = ahead[EXPERT] + behind[EXPERT]
-    work = (ahead + behind)[: RECOMPUTE + 1].sum(0)
-    return Passes(
-        forward=ahead.sum(0),
-        backward=back - weight,
-        weight=weight,
-        hidden=(1.0 - overlap.slowdown) * jnp.minimum(exchanges, work),
-    )
-
-
-def _by_stage(
-    kinds: Float[Array, "kind block"], placement: Placement
-) -> Float[Array, "kind stage"]:
-    """Times of the blocks of each kind of stage, added up."""
-    return (kinds[:, :, None] * placement.blocks[None]).sum(1)
 
 
 def _bucket_share(params: StepParams, placement: Placement) -> Real:
@@ -341,18 +386,30 @@ def _bucket_share(params: StepParams, placement: Placement) -> Real:
     return jnp.minimum(params.stack.reserve.bucket / jnp.maximum(gradient, 1.0), 1.0)
 
 
-def _update_time(params: StepParams, placement: Placement) -> Real:
-    """Update of the weights on the chip and on the host, and their casts, in [s].
+def update_time(params: StepParams, placement: Placement) -> Stages:
+    """Update of the weights on the chip and on the host, and their casts.
 
     On the chip the gradient is read for its norm and for the update and cleared, states are read
     and written, the weight is written. What lives in host memory is updated there: gradients come
     down the link, weights go up, and the host's memory carries the states.
+
+    Parameters
+    ----------
+    params
+        Memory bandwidths, link to the host and widths.
+    placement
+        What each chip holds.
+
+    Returns
+    -------
+    Stages
+        Time by kind of stage. [s]
     """
     layout, held, widths = placement.layout, placement.held, params.workload.widths
-    kept = sharded(held, ZERO1, layout.sharding).max()
+    kept = sharded(held, ZERO1, layout.sharding)
     away = layout.offload_states
     moved = 3.0 * widths.gradient + (1.0 - away) * 2.0 * widths.optimizer + widths.weight
-    cast = params.workload.cast_bytes * sharded(held, ZERO3, layout.sharding).max()
+    cast = params.workload.cast_bytes * sharded(held, ZERO3, layout.sharding)
     carried = widths.gradient + widths.weight
     there = carried / params.host.link + 2.0 * widths.optimizer / params.host.memory
     return (kept * moved + cast) / params.chip.hbm + kept * away * there

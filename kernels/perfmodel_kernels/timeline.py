@@ -10,18 +10,18 @@ from perfmodel_kernels._typing import Real, Scalar
 from perfmodel_kernels.max_plus import OperationTimes, Parts, PartTimes, Sends, operation_times
 from perfmodel_kernels.schedule_orders import Orders
 
-PHASES = 11
-BUBBLE, RECOMPUTE, FORWARD, BACKWARD, TENSOR, CONTEXT, EXPERT, PIPELINE = range(8)
-DATA, OPTIMIZER, OVERHEAD = range(8, PHASES)
+PHASES = 13
+BUBBLE, RECOMPUTE, FORWARD, BACKWARD, TENSOR, CONTEXT, EXPERT, HOST, OFFLOAD, PIPELINE = range(10)
+DATA, OPTIMIZER, OVERHEAD = range(10, PHASES)
 """Codes of the phases: waiting for other stages; computing a forward pass again; computation of a
-forward and of a backward pass; communication that is exposed, by kind; the update of the weights;
-work of the host."""
+forward and of a backward pass; communication that is exposed, by kind; waiting for the host's
+kernels and memory; the update of the weights; work of the host."""
 
-KINDS = 7
+KINDS = 9
 """Kinds of time of a pass, as `exposure.PassTimes` has them: matrix, attention, memory-bound,
-recompute, tensor, context, expert."""
+recompute, tensor, context, expert, host, offload."""
 
-IN_A_SLOT = np.arange(8, dtype=np.int32)
+IN_A_SLOT = np.arange(DATA, dtype=np.int32)
 AT_THE_END = np.array([DATA, BUBBLE, OPTIMIZER, BUBBLE, OVERHEAD], np.int32)
 """Phases in the order in which a stage runs through them; layers alternate faster than that."""
 
@@ -147,7 +147,7 @@ def _phases(times: PhaseTimes, orders: Orders, found: OperationTimes) -> ByPhase
     rows = (
         jnp.stack([ahead[3], ahead[:3].sum(0), none, *ahead[4:]], axis=1),
         jnp.stack([behind[3], none, work, *behind[4:]], axis=1),
-        jnp.stack([none, none, times.weight, none, none, none], axis=1),
+        jnp.stack([none, none, times.weight, *[none] * (KINDS - 4)], axis=1),
     )
     apart = jnp.stack(
         [_padded(row)[orders.parts[..., column]] for column, row in enumerate(rows)]
@@ -200,7 +200,8 @@ def _activity(times: PhaseTimes, orders: Orders, stages: int) -> Float[Array, "p
     memory = jnp.broadcast_to(jnp.asarray(np.eye(4)[2], ahead.dtype), (stages, 4))
     links = jnp.broadcast_to(jnp.asarray(np.eye(4)[3], ahead.dtype), (stages, 4))
     rest = jnp.zeros_like(links)
-    return jnp.stack([rest, ahead, ahead, back, *[links] * 5, memory, rest])
+    inside = [rest, ahead, ahead, back, links, links, links, rest, rest, links]
+    return jnp.stack([*inside, links, memory, rest])
 
 
 def _mix(kinds: KindsByPart, parts: Slots) -> Float[Array, "stage class"]:

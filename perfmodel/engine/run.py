@@ -15,10 +15,10 @@ from perfmodel.search.layouts import Layouts
 from perfmodel_kernels.layout import Layout
 from perfmodel_kernels.site import Evaluation, SiteParams, evaluate
 
-BATCH = 1024
+BATCH = 512
 """Points per vector loop: the intermediates of one batch fit the second-level cache."""
 
-ROUNDS = 16
+ROUNDS = 32
 """Batches per device and call."""
 
 CPU_OPTIONS = {"xla_cpu_use_fusion_emitters": False, "xla_llvm_disable_expensive_passes": True}

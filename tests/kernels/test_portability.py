@@ -33,6 +33,7 @@ from perfmodel_kernels import (
     site,
     stage_orders,
     step,
+    step_timeline,
     timeline,
     topology,
     traffic,
@@ -76,7 +77,7 @@ PASSES = schedule.Passes(*(np.ones(3) for _ in schedule.Passes._fields))
 ORDERS = schedule_orders.order_tables(schedule.DUALPIPE, 4, 1, 8)
 PARTS = max_plus.PartTimes(*(np.ones(4) for _ in max_plus.PartTimes._fields))
 SENDS = max_plus.Sends(np.ones(4), 0.5)
-PHASES = timeline.PhaseTimes(np.ones((7, 4)), np.ones((7, 4)), np.ones(4), np.ones(4))
+PHASES = timeline.PhaseTimes(np.ones((9, 4)), np.ones((9, 4)), np.ones(4), np.ones(4))
 TAIL = timeline.Tail(np.ones(4), 1.0, np.ones(4), 1.0)
 PLACEMENT = jax.eval_shape(placement.place, EXPERTS, LAYOUT, 2048.0)
 PAYLOADS = traffic.Payloads(np.ones(8), *([1.0] * 7))
@@ -225,6 +226,9 @@ KERNELS: dict[Callable, tuple] = {
     exposure.pass_times: (PLACEMENT, TIMES, TRAFFIC, STACK.overlap, 1.0),
     exposure.data_exposure: (LAYOUT, TRAFFIC, WINDOW, STACK.overlap),
     volume.step_volume: (PLACEMENT, TRAFFIC),
+    step.step_parts: (STEP, LAYOUT),
+    step.stage_times: (jax.eval_shape(step.step_parts, STEP, LAYOUT), STACK.overlap),
+    step.update_time: (STEP, PLACEMENT),
     step.training_step: (STEP, LAYOUT),
     site.site_power: (500.0, 1000.0, SITE),
     site.provisioned_power: (SITE,),
@@ -235,14 +239,15 @@ KERNELS: dict[Callable, tuple] = {
 MODULES = (
     building, collectives, exchange, exposure, extremes, in_flight, layout, level_methods,
     linpack, max_plus, memory, message_methods, message_passing, operators, parameters, placement,
-    power, roofline, schedule, schedule_orders, site, stage_orders, step, timeline, topology,
-    traffic, transformer, volume,
+    power, roofline, schedule, schedule_orders, site, stage_orders, step, step_timeline,
+    timeline, topology, traffic, transformer, volume,
 )  # fmt: skip
 EAGER = {
     transformer.contract,
     topology.congested_share,
     level_methods.level_units,
     max_plus.over_parts,
+    step_timeline.step_timeline,
     schedule_orders.order_tables,
     stage_orders.stage_order,
 }

@@ -16,7 +16,9 @@ from perfmodel_kernels.timeline import (
     DATA,
     EXPERT,
     FORWARD,
+    HOST,
     KINDS,
+    OFFLOAD,
     OPTIMIZER,
     OVERHEAD,
     PHASES,
@@ -116,13 +118,13 @@ def test_each_phase_takes_its_time_once_per_micro_batch(name):
     np.testing.assert_allclose(found.total[RECOMPUTE], of_stage(kinds[3]))
     np.testing.assert_allclose(found.total[FORWARD], of_stage(times.forward[:3].sum(0)))
     np.testing.assert_allclose(found.total[BACKWARD], of_stage(times.backward[:3].sum(0)))
-    for phase, kind in ((TENSOR, 4), (CONTEXT, 5), (EXPERT, 6)):
+    for phase, kind in ((TENSOR, 4), (CONTEXT, 5), (EXPERT, 6), (HOST, 7), (OFFLOAD, 8)):
         np.testing.assert_allclose(found.total[phase], of_stage(kinds[kind]))
 
 
 def test_what_runs_together_saves_communication_alone():
     apart, together = laid("dualpipe", 0.0), laid("dualpipe", 0.2)
-    work, talk = [RECOMPUTE, FORWARD, BACKWARD], [TENSOR, CONTEXT, EXPERT]
+    work, talk = [RECOMPUTE, FORWARD, BACKWARD], [TENSOR, CONTEXT, EXPERT, HOST, OFFLOAD]
     np.testing.assert_allclose(apart.total[work], together.total[work])
     saved = (apart.total[talk] - together.total[talk]).sum(0)
     # 8 - 1.5 * 4 + 1 pairs on the outer chips, 8 - 4 - 1 on the inner ones, each saves 0.2
@@ -143,12 +145,16 @@ def test_a_message_holds_every_stage_that_sends():
     np.testing.assert_allclose(found.total[PIPELINE], 0.5 * 8 * np.array(held))
 
 
+IDLE = [BUBBLE, HOST, OFFLOAD, OVERHEAD]
+"""Phases in which a chip waits."""
+
+
 @pytest.mark.parametrize("name", SHAPES)
 def test_shares_of_activity_are_shares(name):
     found = laid(name)
     sums = found.activity.sum(2)
-    np.testing.assert_allclose(sums[[BUBBLE, OVERHEAD]], 0.0)
-    np.testing.assert_allclose(np.delete(sums, [BUBBLE, OVERHEAD], axis=0), 1.0)
+    np.testing.assert_allclose(sums[IDLE], 0.0)
+    np.testing.assert_allclose(np.delete(sums, IDLE, axis=0), 1.0)
     assert found.activity.min() >= 0.0
 
 
