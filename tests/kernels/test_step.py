@@ -166,8 +166,8 @@ def test_a_higher_cap_is_never_slower(evaluation, model, layout, cap, factor):
     low = with_step(model=model, power=power._replace(cap=cap))
     high = with_step(model=model, power=power._replace(cap=cap * factor))
     before = evaluation(low, layout).step.step_time
-    # offload and exchanges hide behind the same products, each as if it were alone
-    assert evaluation(high, layout).step.step_time <= before * (1 + 1e-3)
+    # shorter weight gradients fill less of a drain that offload holds up
+    assert evaluation(high, layout).step.step_time <= before * (1 + 3e-3)
 
 
 @settings(max_examples=40, deadline=None)
