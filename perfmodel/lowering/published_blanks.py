@@ -166,8 +166,11 @@ def _degrees(row: RunRow) -> dict[str, Any]:
 
 
 def _batch(row: RunRow) -> dict[str, Any]:
-    """Micro-batch of one sequence; global batch from micro-batches and replicas."""
-    per_step = (row.mbs or 1.0) * row.ga * row.dp if row.ga and row.dp else None
+    """Micro-batch of one sequence; global batch from micro-batches and replicas, a full pipeline
+    where memory is all that was measured.
+    """
+    count = row.ga or (row.pp if row.workload_kind in ("memory", "oom") else None)
+    per_step = (row.mbs or 1.0) * count * row.dp if count and row.dp else None
     return {"mbs": 1.0, "gbs": per_step}
 
 

@@ -1,7 +1,7 @@
 """Predicts published training runs: all rows of a file through few compiled programs."""
 
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -212,33 +212,58 @@ def _chunks(trees: tuple[StepParams, Layout]) -> Iterator[tuple[Any, int]]:
 
 
 class Predictions(NamedTuple):
-    """Rows that are modelled beside what the model says of them."""
+    """Rows of some files beside what the model says of them."""
 
     sources: Sequence[Source]
     """Every row of the files."""
-    lowered: Lowered
-    """Rows that are modelled, in their order."""
-    metrics: StepMetrics
-    """What is predicted of these."""
+    modelled: Sequence[Source]
+    """Rows that are modelled."""
+    lowered: Lowered | None
+    """These as arrays; none where there is none."""
+    metrics: StepMetrics | None
+    """What is predicted of them."""
 
 
-def predict(sources: Sequence[Source], library: Library) -> Predictions | None:
-    """Predict every row that is modelled.
+class _Stamp(NamedTuple):
+    """A file as it was when it was read."""
+
+    path: Path
+    changed: int
+    size: int
+
+
+def predict(files: Sequence[Path], library: Library) -> Predictions:
+    """Predict every row of some files that is modelled; once for all who ask.
 
     Parameters
     ----------
-    sources
-        What :func:`read_runs` returned.
+    files
+        CSV files.
     library
         Configs.
 
     Returns
     -------
-    Predictions | None
-        None where no row is modelled.
+    Predictions
+        Rows and metrics.
     """
-    runs = [one.run for one in sources if isinstance(one.run, Run)]
+    return _predicted(tuple(_stamp(path) for path in files), library)
+
+
+def _stamp(path: Path) -> _Stamp:
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return _Stamp(path, 0, 0)  # the reader says what is wrong with it
+    return _Stamp(path, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=1)
+def _predicted(stamps: tuple[_Stamp, ...], library: Library) -> Predictions:
+    sources = read_runs([stamp.path for stamp in stamps], library)
+    modelled = [one for one in sources if isinstance(one.run, Run)]
+    runs = [one.run for one in modelled if isinstance(one.run, Run)]
     if not runs:
-        return None
+        return Predictions(sources, [], None, None)
     lowered = lower_runs(runs, configs(library))
-    return Predictions(sources, lowered, metrics_of(*lowered))
+    return Predictions(sources, modelled, lowered, metrics_of(*lowered))
