@@ -18,6 +18,9 @@ SAMPLE = 256
 """Tokens of a sample where short samples are packed into one sequence; estimate: questions with
 their paragraph (SQuAD), about 150 words and a template."""
 
+PACKED = ("sft", "lora")
+"""Kinds of workload whose sequences are filled with short samples."""
+
 PADDING = 128
 """A vocabulary is padded to a multiple of this and of the tensor ranks (Megatron-LM default)."""
 
@@ -87,7 +90,7 @@ def _attention(row: RunRow) -> Attention:
 def _window(row: RunRow) -> tuple[int, int]:
     """Window and the number of layers that use it; packed samples attend to themselves."""
     layers, note = row.layers or 1, row.hybrid_note or ""
-    if row.workload_kind == "sft":
+    if row.workload_kind in PACKED:
         return SAMPLE // 2, layers  # causal inside a sample: half of it in the mean
     window = row.swa_window or 0
     few = _FEW.search(note)

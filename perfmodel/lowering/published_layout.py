@@ -53,8 +53,6 @@ def workload_of(row: RunRow) -> Workload | str:
     Workload | str
         The job, or why there is none.
     """
-    if row.workload_kind == "lora":
-        return "LoRA is not modelled: frozen weights need no gradient"
     if row.workload_kind == "power":
         return "metered power without a layout"
     if row.precision_matmul in ("fp32", "tf32"):

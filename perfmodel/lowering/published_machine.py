@@ -103,15 +103,35 @@ class Chips(NamedTuple):
     aliases: Mapping[str, AliasRow]
     """Other spellings."""
 
-    def of(self, row: RunRow) -> str:
-        """Chip of a row, empty where the library has none of its names."""
-        for name in filter(None, (row.chip_id, row.chip)):
+    def of(self, row: RunRow) -> AliasRow | None:
+        """Chip of a row, and what share of it one of the row's is; none for an unknown name.
+
+        A name that none knows stands for the longest known one that it begins with.
+        """
+        stated = [name for name in (row.chip_id, row.chip) if name]
+        units = [self.aliases.get(plain(name)) for name in reversed(stated)]
+        share = next((unit.chips_per_unit for unit in units if unit), 1.0)
+        for name in stated:
             if name in self.library:
-                return name
-            known = self.aliases.get(plain(name))
-            if known and known.chip_id in self.library:
-                return known.chip_id
-        return ""
+                return _unit(name, share)
+        for name in stated:
+            known = self._longest(plain(name))
+            if known:
+                return _unit(known.chip_id, min(share, known.chips_per_unit))
+        return None
+
+    def _longest(self, name: str) -> AliasRow | None:
+        """Longest spelling of a chip of the library that a plain name begins with."""
+        found = [
+            alias
+            for alias, row in self.aliases.items()
+            if name.startswith(alias) and row.chip_id in self.library
+        ]
+        return self.aliases[max(found, key=len)] if found else None
+
+
+def _unit(name: str, share: float) -> AliasRow:
+    return AliasRow(id=name, alias=name, chip_id=name, chips_per_unit=share)
 
 
 def machine_parts(row: RunRow, chips: Chips, library: Library) -> Parts | str:
@@ -131,11 +151,15 @@ def machine_parts(row: RunRow, chips: Chips, library: Library) -> Parts | str:
     Parts | str
         What its machine is made of, or why there is none.
     """
-    name = chips.of(row)
-    if not name:
-        return f"no chip of the library is called {row.chip_id or row.chip or 'nothing'}"
+    named = chips.of(row)
+    if named is None:
+        stated = row.chip_id or row.chip
+        return f"no chip of the library is called {stated}" if stated else "no chip is named"
+    name = named.chip_id
     config = library.load("chips", name)
-    dies = row.chips_counted_as in ("die", "core")
+    dies = row.chips_counted_as in ("die", "core") or (
+        row.chips_counted_as is None and named.chips_per_unit < 1.0
+    )
     per_device = config.devices > 1 and (dies or row.layout_counts == "devices")
     count = config.devices if per_device and not dies else 1  # ranks of what the row counts
     return Parts(

@@ -23,6 +23,7 @@ from perfmodel.lowering.published_run import (
     lower_runs,
     reader,
 )
+from perfmodel.studies.frozen_weights import frozen_step_time
 from perfmodel_kernels.layout import Layout
 from perfmodel_kernels.step import StepMetrics, StepParams, training_step
 
@@ -103,7 +104,8 @@ COMPOSED: dict[str, float] = {"vtrain_single": 200.0}
 
 
 def lowered_rows(files: Sequence[Path], library: Library) -> LoweredRows:
-    """Rows with a measured step that may be judged, as arrays.
+    """Rows with a measured step that may be judged, as arrays; runs with frozen weights are not
+    among them.
 
     Parameters
     ----------
@@ -117,7 +119,7 @@ def lowered_rows(files: Sequence[Path], library: Library) -> LoweredRows:
     LoweredRows
         Rows, arrays, measurements, weights.
     """
-    sources = [one for one in read_runs(files, library) if is_judged(one.run)]
+    sources = [one for one in read_runs(files, library) if _may_be_fitted(one.run)]
     runs = [one.run for one in sources if isinstance(one.run, Run)]
     families = [one.family for one in sources if isinstance(one.run, Run)]
     lowered = lower_runs(runs, configs(library))
@@ -129,6 +131,10 @@ def is_judged(run: Run | Unmodelled) -> bool:
     """Whether the error of a row counts: stated in full, measured, not found wrong."""
     row = run.row
     return row.use == "validate" and run.audit != "set apart" and bool(row.step_s)
+
+
+def _may_be_fitted(run: Run | Unmodelled) -> bool:
+    return is_judged(run) and run.row.workload_kind != "lora"
 
 
 def _weights(families: Sequence[str]) -> np.ndarray:
@@ -221,7 +227,9 @@ class Predictions(NamedTuple):
     lowered: Lowered | None
     """These as arrays; none where there is none."""
     metrics: StepMetrics | None
-    """What is predicted of them."""
+    """What is predicted of them, every weight trained."""
+    times: np.ndarray
+    """Time of a step as the rows ran it. [s]"""
 
 
 class _Stamp(NamedTuple):
@@ -264,6 +272,14 @@ def _predicted(stamps: tuple[_Stamp, ...], library: Library) -> Predictions:
     modelled = [one for one in sources if isinstance(one.run, Run)]
     runs = [one.run for one in modelled if isinstance(one.run, Run)]
     if not runs:
-        return Predictions(sources, [], None, None)
+        return Predictions(sources, [], None, None, np.empty(0))
     lowered = lower_runs(runs, configs(library))
-    return Predictions(sources, modelled, lowered, metrics_of(*lowered))
+    metrics = metrics_of(*lowered)
+    return Predictions(sources, modelled, lowered, metrics, _times(runs, metrics))
+
+
+def _times(runs: Sequence[Run], metrics: StepMetrics) -> np.ndarray:
+    """Step times; runs that train adapters alone save what frozen weights need not."""
+    frozen = np.array([run.row.workload_kind == "lora" for run in runs])
+    whole = np.asarray(metrics.step_time, float)
+    return np.where(frozen, frozen_step_time(metrics.time_split), whole)

@@ -78,11 +78,10 @@ def _apart(run: Run | Unmodelled) -> str:
 
 def _judgements(found: Predictions) -> list[tuple[Source, Judgement]]:
     """Every measured row, predicted or with the reason why not."""
-    times = np.asarray(found.metrics.step_time, float) if found.metrics else np.empty(0)
     others = _others(found)
     place = {id(one): number for number, one in enumerate(found.modelled)}
     return [
-        (one, _predicted(one, place[id(one)], times, others))
+        (one, _predicted(one, place[id(one)], found.times, others))
         if id(one) in place
         else (one, _judgement(one, math.nan, NONE))
         for one in found.sources
@@ -159,8 +158,9 @@ def _bucket(value: int, bounds: Sequence[int], unit: str) -> str:
 
 
 def _workload(row: RunRow) -> str:
-    if row.workload_kind == "sft":
-        return "fine-tuning, packed samples"
+    packed = {"sft": "fine-tuning, packed samples", "lora": "adapters, packed samples"}
+    if row.workload_kind in packed:
+        return packed[row.workload_kind]
     return "truncated proxy" if row.truncated else "pre-training"
 
 

@@ -90,13 +90,14 @@ def judge(asked: Mapping[str, Sequence[Path] | None], library: Library) -> dict[
         All that is wrong with their files.
     """
     chosen = {name: files for name, files in asked.items() if files is not None}
-    chosen = _with_companions(chosen or dict.fromkeys(SETS, ()))
+    asked_for = chosen or dict.fromkeys(SETS, ())
+    chosen = _with_companions(asked_for)
     faults: list[Fault] = []
     found: dict[str, Judged] = {}
     for name, files in chosen.items():
         paths = list(files) or [shipped_measurements(file) for file in SETS[name].files]
         judged = attempt(faults, SETS[name].judge, paths, library)
-        if judged is not None:
+        if judged is not None and (judged.rows or name in asked_for):
             found[name] = judged
     refuse(faults)
     return found
