@@ -69,8 +69,8 @@ def stack_name(row: RunRow, known: Mapping[str, int]) -> str:
 
 def _year(row: RunRow) -> int:
     """Year in the name of a stack, else that of the row."""
-    named = re.search(r"(20\d\d)$", row.stack or "")
-    return int(named[1]) if named else year_of(row)
+    named = re.search(r"-(?:20)?(\d\d)$", row.stack or "")
+    return 2000 + int(named[1]) if named else year_of(row)
 
 
 def _nearest_in_year(names: list[str], known: Mapping[str, int], year: int) -> str:
