@@ -91,7 +91,7 @@ def layout_of(row: RunRow, model: Model) -> Layout | str:
     if not row.dp:
         return "the layout does not fit its chips"
     replicas, batch = row.dp, row.gbs or 1.0
-    micro = max(1, round(min(row.mbs or 1.0, batch / replicas)))
+    micro = max(1, round(min(_micro_batch(row), batch / replicas)))
     mode, layers = _recompute(row, model)
     ranks = (row.tp or 1) * (row.cp or 1) * replicas
     sharding, group = _sharding(row)
@@ -115,6 +115,15 @@ def layout_of(row: RunRow, model: Model) -> Layout | str:
         offload_optimizer=1.0 if row.offload_mode in ("optimizer", "combination") else 0.0,
         offload_activations=_offloaded(row, model),
     )
+
+
+def _micro_batch(row: RunRow) -> float:
+    """Sequences of a micro-batch and replica, also where a source counts them by chip."""
+    stated, count, replicas = row.mbs or 1.0, row.ga, row.dp or 1
+    if not count or not row.gbs or stated * count * replicas == row.gbs:
+        return stated
+    by_chip = stated * count * (row.chips or 0) == row.gbs
+    return row.gbs / (count * replicas) if by_chip else stated
 
 
 def _sharding(row: RunRow) -> tuple[str, int | str]:

@@ -293,3 +293,10 @@ def test_another_chip_changes_its_rows_alone():
     ratio = np.asarray(after.fraction_16bit) / np.asarray(before.fraction_16bit)
     assert ratio[0] == pytest.approx(0.5 / h100.efficiency.gemm_16bit)
     assert ratio[1] == 1.0
+
+
+def test_a_micro_batch_that_is_counted_by_chip_is_that_of_its_replica():
+    by_chip = run(tp=4, dp=16, mbs=2.0, ga=1.0, gbs=128.0)
+    assert (by_chip.layout.micro_batch, by_chip.layout.micro_batches) == (8, 1)
+    neither = run(tp=4, dp=16, mbs=2.0, ga=2.0, gbs=128.0)
+    assert (neither.layout.micro_batch, neither.layout.micro_batches) == (2, 4)
