@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from perfmodel.config.library import Library
-from perfmodel.lowering.published_run import Run
+from perfmodel.lowering.published_run import Run, Unmodelled
 from perfmodel.studies.judged import Judged, Judgement
 from perfmodel.studies.run_predictions import Predictions, Source, predict
 from perfmodel.studies.runs_validation import groups_of
@@ -97,7 +97,13 @@ def _refused_in_error(found: Predictions) -> list[str]:
     if found.metrics is None:
         return []
     runs = [one.run for one in found.modelled]
-    ran = np.array([bool(run.row.step_s) and run.audit != "set apart" for run in runs])
+    ran = np.array([_ran(run) for run in runs])
     over = int((ran & (np.asarray(found.metrics.memory_fraction) > 1.0)).sum())
     total = int(ran.sum())
     return [f"{over:,} of {total:,} runs that completed are predicted not to fit."]
+
+
+def _ran(run: Run | Unmodelled) -> bool:
+    """Whether a run completed with every weight trained, as its memory is predicted."""
+    row = run.row
+    return bool(row.step_s) and run.audit != "set apart" and row.workload_kind != "lora"
