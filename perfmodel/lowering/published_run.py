@@ -16,7 +16,7 @@ from perfmodel.lowering.chip import lower_chip, lower_power
 from perfmodel.lowering.fabric import lower_network
 from perfmodel.lowering.layout import lower_layout
 from perfmodel.lowering.model import lower_model
-from perfmodel.lowering.precision import Format, format_on
+from perfmodel.lowering.precision import format_on
 from perfmodel.lowering.published_architecture import architecture
 from perfmodel.lowering.published_blanks import completed, corrected
 from perfmodel.lowering.published_layout import layout_of, workload_of
@@ -32,13 +32,16 @@ from perfmodel.lowering.published_stack import changed, stack_changes, stack_nam
 from perfmodel.lowering.site import COPIES
 from perfmodel.lowering.stack import lower_library, lower_stack
 from perfmodel.lowering.workload import lower_workload
+from perfmodel_kernels._typing import Scalar
 from perfmodel_kernels.collectives import Library as CollectiveLibrary
 from perfmodel_kernels.layout import Layout
 from perfmodel_kernels.operators import ChipRates
 from perfmodel_kernels.power import ChipPower
 from perfmodel_kernels.step import Host, StepParams
 from perfmodel_kernels.step import Stack as StackNumbers
+from perfmodel_kernels.step import Workload as KernelWorkload
 from perfmodel_kernels.topology import Network
+from perfmodel_kernels.transformer import Model as KernelModel
 
 T = TypeVar("T")
 
@@ -176,13 +179,87 @@ class Lowered(NamedTuple):
     layouts: Layout
 
 
-def lower_runs(runs: Sequence[Run], known: Configs) -> Lowered:
-    """Runs as arrays; what rows share by name is lowered once.
+class Table(NamedTuple):
+    """Runs as arrays, but for what chips and stacks say of them."""
+
+    models: KernelModel
+    """Architectures, an entry per row."""
+    lengths: np.ndarray
+    """Tokens of a sequence. [token]"""
+    layouts: Layout
+    """Layouts, an entry per row."""
+    samples: Sequence[Run]
+    """One run of each combination of machine, software and number format."""
+    place: np.ndarray
+    """Combination of each row."""
+
+    def params(self, known: Configs) -> StepParams:
+        """Numbers of the step with the chips and stacks at hand.
+
+        Parameters
+        ----------
+        known
+            Chips and stacks.
+
+        Returns
+        -------
+        StepParams
+            An entry per row, double precision on the host.
+        """
+        hardware: dict[Parts, _Hardware] = {}
+        for run in self.samples:
+            if run.parts not in hardware:
+                hardware[run.parts] = _hardware(run.parts, known)
+        table = _stacked([_shared(run, hardware[run.parts], known) for run in self.samples])
+        shared: _Shared = _taken(table, self.place)
+        return StepParams(
+            model=self.models,
+            workload=shared.workload._replace(length=self.lengths),
+            chip=shared.chip,
+            power=shared.power,
+            capacity=shared.capacity,
+            link_energy=shared.link_energy,
+            host=shared.host,
+            network=shared.network,
+            library=shared.library,
+            stack=shared.stack,
+        )
+
+
+def tabulate(runs: Sequence[Run]) -> Table:
+    """Runs as arrays; what rows share by name is one combination.
 
     Parameters
     ----------
     runs
-        What a reader returned.
+        What a reader returned, at least one.
+
+    Returns
+    -------
+    Table
+        To be filled in with chips and stacks.
+    """
+    samples: dict[Any, Run] = {}
+    keys = [(run.parts, run.stack, run.changes, run.workload.precision) for run in runs]
+    for key, run in zip(keys, runs, strict=True):
+        samples.setdefault(key, run)
+    order = {key: number for number, key in enumerate(samples)}
+    return Table(
+        models=_stacked([lower_model(run.model, run.workload) for run in runs]),
+        lengths=np.array([float(run.workload.sequence_length) for run in runs]),
+        layouts=_stacked([run.layout for run in runs]),
+        samples=list(samples.values()),
+        place=np.array([order[key] for key in keys]),
+    )
+
+
+def lower_runs(runs: Sequence[Run], known: Configs) -> Lowered:
+    """Runs as arrays.
+
+    Parameters
+    ----------
+    runs
+        What a reader returned, at least one.
     known
         Chips and stacks.
 
@@ -191,17 +268,8 @@ def lower_runs(runs: Sequence[Run], known: Configs) -> Lowered:
     Lowered
         Double precision on the host.
     """
-    hardware: dict[Parts, _Hardware] = {}
-    software: dict[Any, _Software] = {}
-    lowered = []
-    for run in runs:
-        key = (run.parts, run.stack, run.changes, run.workload.precision)
-        if run.parts not in hardware:
-            hardware[run.parts] = _hardware(run.parts, known)
-        if key not in software:
-            software[key] = _software(run, hardware[run.parts].machine, known)
-        lowered.append(_step_params(run, hardware[run.parts], software[key]))
-    return Lowered(_stacked(lowered), _stacked([run.layout for run in runs]))
+    table = tabulate(runs)
+    return Lowered(table.params(known), table.layouts)
 
 
 class _Hardware(NamedTuple):
@@ -211,12 +279,18 @@ class _Hardware(NamedTuple):
     network: Network
 
 
-class _Software(NamedTuple):
-    stack: Stack
-    format: Format
-    rates: ChipRates
+class _Shared(NamedTuple):
+    """Part of the numbers of a step that machine, software and number format give."""
+
+    workload: KernelWorkload
+    chip: ChipRates
+    power: ChipPower
+    capacity: Scalar
+    link_energy: Scalar
+    host: Host
+    network: Network
     library: CollectiveLibrary
-    numbers: StackNumbers
+    stack: StackNumbers
 
 
 def _hardware(parts: Parts, known: Configs) -> _Hardware:
@@ -226,32 +300,21 @@ def _hardware(parts: Parts, known: Configs) -> _Hardware:
     return _Hardware(machine, lower_power(machine.chip), host, lower_network(machine))
 
 
-def _software(run: Run, machine: Machine, known: Configs) -> _Software:
-    """Rates, library and stack of a chip under some software in one number format."""
-    stack = changed(known.stack(run.stack), run.changes)
-    number_format = format_on(machine.chip, run.workload)
-    return _Software(
-        stack,
-        number_format,
-        lower_chip(machine.chip, stack, number_format),
-        lower_library(stack.collectives),
-        lower_stack(stack, number_format, run.workload),
-    )
-
-
-def _step_params(run: Run, hardware: _Hardware, software: _Software) -> StepParams:
+def _shared(run: Run, hardware: _Hardware, known: Configs) -> _Shared:
+    """Numbers of one combination."""
     chip = hardware.machine.chip
-    return StepParams(
-        model=lower_model(run.model, run.workload),
-        workload=lower_workload(run.workload, software.stack, software.format),
-        chip=software.rates,
+    stack = changed(known.stack(run.stack), run.changes)
+    number_format = format_on(chip, run.workload)
+    return _Shared(
+        workload=lower_workload(run.workload, stack, number_format),
+        chip=lower_chip(chip, stack, number_format),
         power=hardware.power,
         capacity=chip.memory.capacity,
         link_energy=chip.energy.link_byte + COPIES * chip.energy.hbm_byte,
         host=hardware.host,
         network=hardware.network,
-        library=software.library,
-        stack=software.numbers,
+        library=lower_library(stack.collectives),
+        stack=lower_stack(stack, number_format, run.workload),
     )
 
 
@@ -263,3 +326,11 @@ def _stacked(trees: Sequence[T]) -> T:
         return together
     columns: Any = zip(*(tuple(tree) for tree in cast("Sequence[Any]", trees)), strict=True)
     return type(first)(*(_stacked(list(column)) for column in columns))
+
+
+def _taken(tree: T, place: np.ndarray) -> T:
+    """Entries of every array of a tree."""
+    branches: Any = tree
+    if not hasattr(branches, "_fields"):
+        return branches[place]
+    return type(branches)(*(_taken(part, place) for part in branches))

@@ -7,6 +7,12 @@ from perfmodel_kernels.step import TimeSplit
 PRODUCTS = 3.0
 """Equal products of a training step with a weight: forward, input gradient, weight gradient."""
 
+BUSY = (
+    *("matrix", "attention", "elementwise", "recompute"),
+    *("tensor", "context", "expert", "offload", "host"),
+)
+"""Kinds of time that a stage spends on its micro-batches."""
+
 
 def frozen_step_time(split: TimeSplit) -> np.ndarray:
     r"""Time of a step without weight gradients, their reduction and the update.
@@ -32,18 +38,8 @@ def frozen_step_time(split: TimeSplit) -> np.ndarray:
     ----------
     Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", arXiv 2106.09685, section 4.
     """
-    parts = TimeSplit(*(np.asarray(part, float) for part in split))
-    busy = (
-        parts.matrix
-        + parts.attention
-        + parts.elementwise
-        + parts.recompute
-        + parts.tensor
-        + parts.context
-        + parts.expert
-        + parts.offload
-        + parts.host
-    )
-    kept = busy - parts.matrix / PRODUCTS
-    waiting = kept / busy * (parts.bubble + parts.straggler)
-    return kept + waiting + parts.pipeline + parts.overhead
+    parts = {name: np.asarray(part, float) for name, part in split._asdict().items()}
+    busy = np.sum([parts[name] for name in BUSY], axis=0)
+    kept = busy - parts["matrix"] / PRODUCTS
+    waiting = kept / busy * (parts["bubble"] + parts["straggler"])
+    return kept + waiting + parts["pipeline"] + parts["overhead"]

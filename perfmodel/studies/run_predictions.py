@@ -18,10 +18,12 @@ from perfmodel.lowering.published_run import (
     Configs,
     Lowered,
     Run,
+    Table,
     Unmodelled,
     configs,
     lower_runs,
     reader,
+    tabulate,
 )
 from perfmodel.studies.frozen_weights import frozen_step_time
 from perfmodel_kernels.layout import Layout
@@ -74,6 +76,8 @@ class LoweredRows(NamedTuple):
     """What stands for each by name, chip, stack and network among it."""
     families: Sequence[str]
     """File of each."""
+    table: Table
+    """What chips and stacks are filled into."""
     params: StepParams
     """Machine, model and software, arrays."""
     layouts: Layout
@@ -94,9 +98,9 @@ class LoweredRows(NamedTuple):
         Returns
         -------
         LoweredRows
-            Lowered once more, parts that rows share once.
+            Numbers of each combination of machine and software once, then taken by row.
         """
-        return self._replace(params=lower_runs(self.runs, known).params)
+        return self._replace(params=self.table.params(known))
 
 
 COMPOSED: dict[str, float] = {"vtrain_single": 200.0}
@@ -122,9 +126,16 @@ def lowered_rows(files: Sequence[Path], library: Library) -> LoweredRows:
     sources = [one for one in read_runs(files, library) if _may_be_fitted(one.run)]
     runs = [one.run for one in sources if isinstance(one.run, Run)]
     families = [one.family for one in sources if isinstance(one.run, Run)]
-    lowered = lower_runs(runs, configs(library))
-    measured = np.array([run.row.step_s or np.nan for run in runs])
-    return LoweredRows(runs, families, *lowered, measured, _weights(families))
+    table = tabulate(runs)
+    return LoweredRows(
+        runs=runs,
+        families=families,
+        table=table,
+        params=table.params(configs(library)),
+        layouts=table.layouts,
+        measured=np.array([run.row.step_s or np.nan for run in runs]),
+        weights=_weights(families),
+    )
 
 
 def is_judged(run: Run | Unmodelled) -> bool:
@@ -207,6 +218,34 @@ def sensitivities(params: StepParams, layouts: Layout) -> Sensitivity:
     total = len(np.asarray(layouts.tp))
     value, gradient = jax.tree.map(lambda *many: np.concatenate(many)[:total], *parts)
     return Sensitivity(value, gradient)
+
+
+def first_order(found: Sensitivity, before: StepParams, after: StepParams) -> np.ndarray:
+    r"""What a change of chips or stacks does to the step times, to first order.
+
+    .. math:: \delta \ln t = \sum_i \frac{\partial \ln t}{\partial x_i} \delta x_i
+
+    Divided by the change of one field of a config, it is that field's column of the Jacobian of a
+    calibration.
+
+    Parameters
+    ----------
+    found
+        Gradients at the numbers before.
+    before, after
+        Numbers of the rows before and after the change.
+
+    Returns
+    -------
+    np.ndarray
+        Change of the logarithm of the step time of each row.
+    """
+    slopes, old, new = (jax.tree.leaves(tree) for tree in (found.gradient, before, after))
+    changes = [
+        (slope * (np.asarray(b) - np.asarray(a))).reshape(len(slope), -1).sum(1)
+        for slope, a, b in zip(slopes, old, new, strict=True)
+    ]
+    return np.sum(changes, axis=0)
 
 
 def _chunks(trees: tuple[StepParams, Layout]) -> Iterator[tuple[Any, int]]:

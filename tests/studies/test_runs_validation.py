@@ -19,6 +19,7 @@ from perfmodel.studies.run_memory import PEAK, REFUSED, judge_run_memory
 from perfmodel.studies.run_predictions import (
     CHUNK,
     Predictions,
+    first_order,
     lowered_rows,
     metrics_of,
     predict,
@@ -153,6 +154,23 @@ def test_a_sensitivity_is_what_a_small_change_does():
     expected = (np.log(np.asarray(changed)) - found.log_time) / np.log1p(step)
     np.testing.assert_allclose(gradient, expected, atol=4e-3)
     assert (gradient < 0.0).all()
+
+
+@pytest.mark.slow
+def test_a_small_change_of_a_config_is_felt_to_first_order():
+    rows = lowered_rows([SMALL], SHIPPED)
+    v6e = SHIPPED.load("chips", "tpu-v6e")
+    share = v6e.efficiency.gemm_16bit * 1.005
+    efficiency = v6e.efficiency.model_copy(update={"gemm_16bit": share})
+    better = configs(SHIPPED, chips={"tpu-v6e": v6e.model_copy(update={"efficiency": efficiency})})
+    changed = rows.with_configs(better)
+    found = sensitivities(rows.params, rows.layouts)
+    change = first_order(found, rows.params, changed.params)
+    exact = np.log(np.asarray(metrics_of(changed.params, rows.layouts).step_time)) - found.log_time
+    np.testing.assert_allclose(change, exact, atol=1e-4)
+    its = np.array([run.parts.chip == "tpu-v6e" for run in rows.runs])
+    assert (change[its] < -1e-3).all()
+    assert (change[~its] == 0.0).all()
 
 
 def test_a_calibration_can_change_a_chip_without_reading_rows_again():
