@@ -24,6 +24,8 @@ PACKED = ("sft", "lora")
 PADDING = 128
 """A vocabulary is padded to a multiple of this and of the tensor ranks (Megatron-LM default)."""
 
+_ENCODERS = re.compile(r"bert|\bm?t5\b")
+
 _FEW = re.compile(r"(\d+) of (\d+) layers")
 
 
@@ -42,7 +44,7 @@ def architecture(row: RunRow) -> Model | str:
     """
     if (row.attention or "").lower() == "hybrid":
         return "state-space or linear-attention layers are not modelled"
-    if "bert" in (row.model or "").lower():
+    if _ENCODERS.search((row.model or "").lower()):
         return "an encoder is not modelled"
     missing = [name for name in ("layers", "hidden", "vocab") if not getattr(row, name)]
     if missing:

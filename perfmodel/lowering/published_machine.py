@@ -165,10 +165,40 @@ def machine_parts(row: RunRow, chips: Chips, library: Library) -> Parts | str:
     return Parts(
         chip=name,
         per_device=per_device,
-        domain=0 if config.scaleup.torus else (row.scaleup_domain or 0) * count,
+        domain=_domain(row, config) * count,
         fabric=fabric_of(row, name),
         injection=(row.nic_gbps_per_chip or 0.0) / count,
     )
+
+
+def _domain(row: RunRow, chip: Chip) -> int:
+    """Chips of the scale-up domain of a row: a torus is cut to the slice that the job holds."""
+    stated = row.scaleup_domain or 0
+    if not chip.scaleup.torus:
+        return stated
+    return min(stated or chip.scaleup.domain, row.chips or chip.scaleup.domain)
+
+
+def slice_axes(chips: int, axes: int) -> tuple[int, ...]:
+    """Sides of the most even torus of some chips, shortest first.
+
+    Parameters
+    ----------
+    chips
+        Chips of the slice.
+    axes
+        Dimensions of the torus.
+
+    Returns
+    -------
+    tuple[int, ...]
+        Sides whose product is the number of chips.
+    """
+    if axes == 1:
+        return (chips,)
+    most = round(chips ** (1.0 / axes) + 1e-9)
+    side = max(size for size in range(1, most + 1) if chips % size == 0)
+    return tuple(sorted((side, *slice_axes(chips // side, axes - 1))))
 
 
 def fabric_of(row: RunRow, chip: str) -> str:
@@ -253,7 +283,9 @@ def _within(chip: Chip, domain: int) -> Chip:
     """The chip in a scale-up domain of another size."""
     if not domain or domain == chip.scaleup.domain:
         return chip
-    scaleup = chip.scaleup.model_copy(update={"domain": domain})
+    torus = chip.scaleup.torus
+    update = {"domain": domain, "torus": slice_axes(domain, len(torus)) if torus else ()}
+    scaleup = chip.scaleup.model_copy(update=update)
     return chip.model_copy(update={"scaleup": scaleup})
 
 

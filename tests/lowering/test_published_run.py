@@ -9,7 +9,7 @@ from perfmodel.config.schema.run import RunRow
 from perfmodel.lowering.published_architecture import SAMPLE, architecture
 from perfmodel.lowering.published_blanks import completed, corrected
 from perfmodel.lowering.published_layout import layout_of, precision_of
-from perfmodel.lowering.published_machine import device_of, fabric_of
+from perfmodel.lowering.published_machine import device_of, fabric_of, slice_axes
 from perfmodel.lowering.published_run import Run, Unmodelled, configs, lower_runs, reader
 from perfmodel.lowering.published_stack import stack_name
 
@@ -300,3 +300,19 @@ def test_a_micro_batch_that_is_counted_by_chip_is_that_of_its_replica():
     assert (by_chip.layout.micro_batch, by_chip.layout.micro_batches) == (8, 1)
     neither = run(tp=4, dp=16, mbs=2.0, ga=2.0, gbs=128.0)
     assert (neither.layout.micro_batch, neither.layout.micro_batches) == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("chips", "axes", "sides"),
+    [(512, 3, (8, 8, 8)), (128, 3, (4, 4, 8)), (32, 2, (4, 8)), (8960, 3, (16, 20, 28))],
+)
+def test_a_slice_of_a_torus_is_as_even_as_its_chips_admit(chips, axes, sides):
+    assert slice_axes(chips, axes) == sides
+
+
+def test_a_job_on_a_torus_has_a_slice_of_its_own():
+    found = run(chip_id="tpu-v5p", chips=128, scaleup_domain=8960)
+    network = lower_runs([found], configs(SHIPPED)).params.network
+    assert np.asarray(network.domain)[0, :3].tolist() == [4.0, 16.0, 128.0]
+    beyond = run(chip_id="tpu-v6e", chips=512, scaleup_domain=256)
+    assert np.asarray(lower_runs([beyond], configs(SHIPPED)).params.network.domain)[0, 1] == 256.0
