@@ -38,6 +38,9 @@ FAMILIES: Mapping[str, tuple[str, ...]] = {
 }
 """Word in the name of a framework to the stacks of it, the most telling word first."""
 
+EAGER = ("megatron", "nemo")
+"""Words in the names of software that issues kernels one by one unless it captures them."""
+
 ANY = ("megatron-2021", "megatron-2022", "megatron-2024", "megatron-core-2025")
 """Stacks by year for software that is not known."""
 
@@ -93,9 +96,9 @@ def stack_changes(row: RunRow) -> tuple[tuple[str, Any], ...]:
     found: list[tuple[str, Any]] = []
     if row.flash_attention is not None:
         found.append(("fused_attention", row.flash_attention > 0.5))
-    whole = row.cuda_graph_scope in (None, "full_iteration")
-    if row.cuda_graphs is not None and (whole or row.cuda_graphs < 0.5):
-        found.append(("cuda_graphs", row.cuda_graphs > 0.5))
+    captured = _captured(row)
+    if captured is not None:
+        found.append(("cuda_graphs", captured))
     stated = {
         "tensor": row.overlap_tp,
         "data": row.overlap_dp,
@@ -104,6 +107,19 @@ def stack_changes(row: RunRow) -> tuple[tuple[str, Any], ...]:
     }
     found += [(f"overlap.{name}", 0.0) for name, flag in stated.items() if flag == 0.0]
     return tuple(found)
+
+
+def _captured(row: RunRow) -> bool | None:
+    """Whether kernels are replayed without the host; none for what the stack says.
+
+    A graph over some modules leaves the others to the host. The number of tokens of an expert is
+    known on the device alone, so that eager software captures experts where it says so only.
+    """
+    if row.cuda_graphs is not None:
+        return row.cuda_graphs > 0.5 and row.cuda_graph_scope in (None, "full_iteration")
+    names = f"{row.stack} {row.framework}".lower()
+    eager = any(word in names for word in EAGER)
+    return False if row.experts and eager else None
 
 
 def changed(stack: Stack, changes: tuple[tuple[str, Any], ...]) -> Stack:

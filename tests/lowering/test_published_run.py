@@ -316,3 +316,18 @@ def test_a_job_on_a_torus_has_a_slice_of_its_own():
     assert np.asarray(network.domain)[0, :3].tolist() == [4.0, 16.0, 128.0]
     beyond = run(chip_id="tpu-v6e", chips=512, scaleup_domain=256)
     assert np.asarray(lower_runs([beyond], configs(SHIPPED)).params.network.domain)[0, 1] == 256.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "captured"),
+    [
+        ({"cuda_graphs": 1.0, "cuda_graph_scope": "full_iteration"}, True),
+        ({"cuda_graphs": 1.0, "cuda_graph_scope": "attn+moe_router"}, False),
+        ({}, True),
+        ({"experts": 64, "topk": 4, "moe_ffn": 1024}, False),
+    ],
+)
+def test_the_host_issues_what_no_graph_captures(changes, captured):
+    found = run(stack="megatron-bridge-26", **changes)
+    dispatch = np.asarray(lower_runs([found], configs(SHIPPED)).params.stack.kernels.dispatch)[0]
+    assert (dispatch == 0.0) == captured
