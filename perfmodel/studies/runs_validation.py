@@ -20,7 +20,7 @@ NOTES = (
     "docs/published_runs.md.",
 )
 
-TABLES = ("chip", "stack", "scale", "experts", "workload", "audit")
+TABLES = ("family", "chip", "stack", "scale", "experts", "workload", "audit")
 """Groupings that are always shown."""
 
 SCALES = (8, 64, 512, 4096)

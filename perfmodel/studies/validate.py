@@ -203,8 +203,16 @@ def _table(judged: Judged, grouping: str) -> dict[str, Any]:
     errors = {one: np.abs(relative_error(rows_of(judged, one))) for one in baselines(judged)}
     return {
         group: {**figures, "baselines": _means(errors, names == group)}
-        for group, figures in own.items()
+        for group, figures in _in_order(own).items()
     }
+
+
+def _in_order(groups: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Groups in order of appearance; buckets of sizes by size."""
+    if not all(name.startswith(("<=", ">")) for name in groups):
+        return groups
+    size = {name: int("".join(filter(str.isdecimal, name))) for name in groups}
+    return dict(sorted(groups.items(), key=lambda item: (item[0].startswith(">"), size[item[0]])))
 
 
 def _means(errors: Mapping[str, np.ndarray], chosen: np.ndarray) -> dict[str, float]:

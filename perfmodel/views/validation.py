@@ -96,7 +96,7 @@ def _groups(part: Part, bounds: Mapping[str, str]) -> RenderableType:
     return table(part["title"], [part["by"], *columns, *bound], cells)
 
 
-BESIDE = FIGURES[:6]
+BESIDE = tuple(one for one in FIGURES if one.name in ("rows", "skipped", "mape", "bias"))
 """Figures of a group in the further tables."""
 
 

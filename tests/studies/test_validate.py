@@ -147,3 +147,11 @@ def test_a_table_has_the_errors_of_simpler_models_on_its_rows(monkeypatch: pytes
     assert table["Alps"]["mape"] == pytest.approx(0.1)
     assert table["Node"]["baselines"]["one constant"] == pytest.approx(0.5)
     assert table["Alps"]["baselines"]["one constant"] != table["Alps"]["baselines"]["one constant"]
+
+
+def test_buckets_of_sizes_stand_in_order(monkeypatch: pytest.MonkeyPatch):
+    names = ("<= 4,096 chips", "> 4,096 chips", "<= 8 chips")
+    rows = [Judgement(name, 1.0, 1.0, groups={"system": name}) for name in names]
+    monkeypatch.setattr(validate, "SETS", {"size": beside(rows)})
+    table = answer(judge({"size": []}, Library()))["sets"]["size"]["tables"]["system"]
+    assert list(table) == ["<= 8 chips", "<= 4,096 chips", "> 4,096 chips"]
