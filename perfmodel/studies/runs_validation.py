@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,12 +13,13 @@ from perfmodel.config.schema.run import RunRow
 from perfmodel.lowering.published_run import Run, Unmodelled
 from perfmodel.studies.judged import NONE, Judged, Judgement
 from perfmodel.studies.run_baselines import simpler
+from perfmodel.studies.run_intervals import interval, log_spread
 from perfmodel.studies.run_predictions import Predictions, Source, is_judged, predict
 
 NOTES = (
     "No parameter is fitted to these rows; the constants of the simpler models are.",
     "Step times are predicted from the configuration of each row, blanks filled by the rules of "
-    "docs/published_runs.md.",
+    "docs/published_runs.md; their intervals are what the priors of the parameters leave open.",
 )
 
 TABLES = ("family", "chip", "stack", "scale", "experts", "workload", "audit")
@@ -76,47 +78,65 @@ def _apart(run: Run | Unmodelled) -> str:
     return PARTIAL if (run.row.use or "").startswith("validate") else OTHER
 
 
+class _Columns(NamedTuple):
+    """What is predicted, an entry per modelled row."""
+
+    time: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    others: Mapping[str, np.ndarray]
+    """Simpler models."""
+
+    def of(self, place: int) -> "_Prediction":
+        """One row."""
+        others = {name: float(column[place]) for name, column in self.others.items()}
+        return _Prediction(self.time[place], self.low[place], self.high[place], others)
+
+
+class _Prediction(NamedTuple):
+    time: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    others: Mapping[str, float] = NONE
+
+
 def _judgements(found: Predictions) -> list[tuple[Source, Judgement]]:
     """Every measured row, predicted or with the reason why not."""
-    others = _others(found)
+    columns = _columns(found)
     place = {id(one): number for number, one in enumerate(found.modelled)}
     return [
-        (one, _predicted(one, place[id(one)], found.times, others))
-        if id(one) in place
-        else (one, _judgement(one, math.nan, NONE))
+        (one, _judgement(one, columns.of(place[id(one)]) if columns and id(one) in place else None))
         for one in found.sources
         if one.run.row.step_s
     ]
 
 
-def _others(found: Predictions) -> Mapping[str, np.ndarray]:
-    """Step times of simpler models, in the order of the modelled rows."""
+def _columns(found: Predictions) -> _Columns | None:
+    """Step times, their intervals and those of simpler models; none without a modelled row."""
     if found.lowered is None or found.metrics is None:
-        return NONE
+        return None
     measured = np.array([one.run.row.step_s or math.nan for one in found.modelled])
     counted = np.array([is_judged(one.run) for one in found.modelled])
-    return simpler(found.lowered, found.metrics, measured, counted)
+    others = simpler(found.lowered, found.metrics, measured, counted)
+    spread = log_spread(found.lowered, np.asarray(found.metrics.step_time, float))
+    return _Columns(found.times, *interval(found.times, spread), others)
 
 
-def _predicted(
-    source: Source, place: int, times: np.ndarray, others: Mapping[str, np.ndarray]
-) -> Judgement:
-    beside = {name: float(column[place]) for name, column in others.items()}
-    return _judgement(source, float(times[place]), beside)
-
-
-def _judgement(source: Source, time: float, others: Mapping[str, float]) -> Judgement:
+def _judgement(source: Source, prediction: _Prediction | None) -> Judgement:
     row, run = source.run.row, source.run
     tokens = (row.gbs or 0.0) * (row.seq_len or 0)
+    said = prediction or _Prediction()
     return Judgement(
         id=row.id,
         measured=row.step_s or math.nan,
-        predicted=time,
+        predicted=float(said.time),
+        low=float(said.low),
+        high=float(said.high),
         skipped=run.reason if isinstance(run, Unmodelled) else "",
         groups=groups_of(source),
         pair=(source.family, row.model_id, row.chip_id, row.seq_len),
         ordered_by=(row.chips or 1) / tokens if tokens else 1.0,
-        baselines=others,
+        baselines=said.others,
     )
 
 

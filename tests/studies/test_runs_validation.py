@@ -11,6 +11,7 @@ from perfmodel.config.library import Library
 from perfmodel.config.measurements import shipped_measurements
 from perfmodel.engine.run import compiled_once
 from perfmodel.lowering.published_run import configs
+from perfmodel.studies import run_intervals
 from perfmodel.studies.frozen_weights import frozen_step_time
 from perfmodel.studies.gate import check, read_gate
 from perfmodel.studies.judged import Judged, Judgement, scored
@@ -213,6 +214,27 @@ def test_memory_is_judged_beside_and_a_refused_run_to_one_side(memory):
     assert kinds[REFUSED].bias <= 0.0
     refused = [row for row in memory.rows if row.groups["kind"] == REFUSED and not row.skipped]
     assert all(row.predicted <= row.measured for row in refused)
+
+
+def test_an_interval_holds_its_prediction_and_grows_with_what_is_not_known(small, monkeypatch):
+    assert small.lowered is not None
+    assert small.metrics is not None
+    times = np.asarray(small.metrics.step_time, float)
+    spread = run_intervals.log_spread(small.lowered, times)
+    low, high = run_intervals.interval(times, spread)
+    assert (low < times).all()
+    assert (times < high).all()
+    assert (spread > run_intervals.REPEATS).all()
+    # 12 % on the products of a step that is products for the most part
+    assert 0.06 < np.median(spread) < 0.20
+    monkeypatch.setattr(run_intervals, "SPREADS", {})
+    alone = run_intervals.log_spread(small.lowered, times)
+    np.testing.assert_allclose(alone, run_intervals.REPEATS)
+
+
+def test_every_prediction_has_an_interval(judged):
+    predicted = [row for row in judged.rows if not row.skipped]
+    assert all(row.low < row.predicted < row.high for row in predicted)
 
 
 def test_a_file_of_ones_own_needs_few_columns(tmp_path):
