@@ -43,7 +43,7 @@ def step_timeline(params: StepParams, layout: Layout, orders: Orders, chunks: in
         hidden=rows[1],
     )
     each = jnp.ones_like(rows[0, :stages])
-    update = update_time(params, parts.placement) * parts.times.pace.stretch[2]
+    update = jnp.asarray(update_time(params, parts.placement) * parts.times.pace.stretch[2])
     tail = Tail(
         data=split.data * each,
         straggler=split.straggler,

@@ -12,6 +12,8 @@ Files = Annotated[list[Path] | None, Parameter(consume_multiple=True, negative=(
 
 def validate(
     *,
+    runs: Files = None,
+    memory: Files = None,
     power: Files = None,
     host_collectives: Files = None,
     exchanges: Files = None,
@@ -29,6 +31,10 @@ def validate(
 
     Parameters
     ----------
+    runs
+        Step times and memory of published training runs; files of your own behind it.
+    memory
+        Their memory alone; files of your own behind it.
     power
         Power of Linpack systems, metered nodes and states of chips; files of your own behind it.
     host_collectives
@@ -56,6 +62,8 @@ def validate(
 
     wanted = Wanted(format, by, gate, out, device, started)
     asked = {
+        "runs": runs,
+        "memory": memory,
         "power": power,
         "host_collectives": host_collectives,
         "collectives": collectives,

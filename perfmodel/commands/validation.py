@@ -98,7 +98,7 @@ def _store(folder: Path, found: Mapping[str, Any]) -> list[Path]:
         file.write((json_text(found) + "\n").encode())
     for name, part in found["sets"].items():
         if part["predicted"]:
-            rows = columns_of(_rows_of(found, name))
+            rows = columns_of([row for row in _rows_of(found, name) if not row["apart"]])
             axis = predicted_measured.Axis(part["quantity"], part["unit"])
             figure = predicted_measured.draw(rows, axis, part["title"], _caption(name, part))
             files += save(figure, folder, f"predicted_measured_{name}")

@@ -94,6 +94,8 @@ def _errors() -> dict[str, Schema]:
 
 
 def _set() -> dict[str, Schema]:
+    groups = {"type": "object", "additionalProperties": _object(_figures(), "One group.")}
+    tables = {"type": "object", "additionalProperties": groups}
     return {
         "title": TEXT,
         "quantity": _said(TEXT, "What was measured."),
@@ -101,6 +103,11 @@ def _set() -> dict[str, Schema]:
         "by": _said(TEXT, "What the groups are."),
         **_errors(),
         "baselines": {"type": "object", "additionalProperties": _object(_errors(), "A model.")},
+        "tables": _said(
+            tables, "Errors by further groupings, mean errors of simpler models beside."
+        ),
+        "apart": _said(groups, "Rows that do not count in the errors, by the reason."),
+        "with_apart": _object(_figures(), "Errors with these rows among the others."),
         "excluded": {"type": "object", "additionalProperties": COUNT},
         "notes": _listed(TEXT),
     }
@@ -113,6 +120,7 @@ def _row() -> dict[str, Schema]:
         "quantity": _said(TEXT, "What was measured."),
         "unit": _said(TEXT, "Its SI unit."),
         "skipped": _said(TEXT, "Reason, or empty."),
+        "apart": _said(TEXT, "Why it does not count in the errors, or empty."),
     }
     return {**texts, **dict.fromkeys(numbers, NUMBER)}
 

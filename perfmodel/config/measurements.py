@@ -20,10 +20,10 @@ from perfmodel.config.faults import (
 )
 from perfmodel.config.fields import annotation_of, expectation, kinds
 from perfmodel.config.library import shipped
-from perfmodel.config.schema.measurement import MeasuredRow
+from perfmodel.config.schema.measurement import Row
 from perfmodel.config.validation import validate
 
-R = TypeVar("R", bound=MeasuredRow)
+R = TypeVar("R", bound=Row)
 
 FOLDER = "validation"
 """Folder of the measurements that ship, beside those of the configs."""
@@ -126,19 +126,19 @@ def _row(record: Record, head: Sequence[str], schema: type[R], path: Path) -> R:
     raise Faults(_in_words(fault, schema) for fault in faults)
 
 
-def _in_words(fault: Fault, schema: type[MeasuredRow]) -> Fault:
+def _in_words(fault: Fault, schema: type[Row]) -> Fault:
     """A field that a table lacks is a blank cell here."""
     if fault.problem != "is missing":
         return fault
     return replace(fault, problem="is blank", expected=_meaning(schema, fault.field))
 
 
-def _may_be_blank(schema: type[MeasuredRow], column: str) -> bool:
+def _may_be_blank(schema: type[Row], column: str) -> bool:
     """Whether none is a value of the field; others take their default, if they have one."""
     return type(None) in getattr(schema.model_fields[column].annotation, "__args__", ())
 
 
-def _head_faults(head: Sequence[str], schema: type[MeasuredRow]) -> list[Fault]:
+def _head_faults(head: Sequence[str], schema: type[Row]) -> list[Fault]:
     fields = schema.model_fields
     repeated = dict.fromkeys(name for name in head if name and head.count(name) > 1)
     found = [Fault(problem="a column that comes twice", value=shown(name)) for name in repeated]
@@ -150,14 +150,14 @@ def _head_faults(head: Sequence[str], schema: type[MeasuredRow]) -> list[Fault]:
     return found
 
 
-def _absent(name: str, head: Sequence[str], schema: type[MeasuredRow]) -> Fault:
+def _absent(name: str, head: Sequence[str], schema: type[Row]) -> Fault:
     unknown = [column for column in head if column not in schema.model_fields]
     close = nearest(name, unknown)
     problem = f"no such column, but one called {shown(close)}" if close else "no such column"
     return Fault(problem=problem, field=name, expected=_meaning(schema, name))
 
 
-def _meaning(schema: type[MeasuredRow], column: str) -> str:
+def _meaning(schema: type[Row], column: str) -> str:
     """What belongs into a column: its type, then what the schema says of it."""
     info = schema.model_fields[column]
     annotation = annotation_of(info)

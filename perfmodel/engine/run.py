@@ -263,7 +263,9 @@ def _program(score: Score, keep: int, devices: tuple, form: _Form) -> _Program:
     """
     mesh = Mesh(np.array(devices), ("points",))
     split, whole = PartitionSpec("points"), PartitionSpec()
-    point = jax.tree.map(lambda _: jax.ShapeDtypeStruct((), np.float32), Layout(*Layout._fields))
+    point = jax.tree.map(
+        lambda _: jax.ShapeDtypeStruct((), np.float32), Layout(*map(len, Layout._fields))
+    )
     halves = hoist(evaluate, form.example(), point, BATCH)
     structure = _structure(Evaluation)
     kept = keep * len(devices)

@@ -71,7 +71,7 @@ def lower_layout(layout: LayoutConfig, chips: int, batch: int, layers: int) -> L
     """
     group = layout.tp * layout.cp * layout.pp
     replicas, count = _replicas(layout, max(1, chips // group), batch)
-    whole = layout.recompute_layers == "all"
+    again = layers if layout.recompute_layers == "all" else layout.recompute_layers
     shard = layout.cp * replicas if layout.shard_group == "all" else layout.shard_group
     numbers = {
         "tp": layout.tp,
@@ -89,7 +89,7 @@ def lower_layout(layout: LayoutConfig, chips: int, batch: int, layers: int) -> L
         "sharding": SHARDING[layout.sharding],
         "replicas": max(1.0, layout.cp * replicas / shard),
         "recompute": RECOMPUTE[layout.recompute],
-        "recomputed": 1.0 if whole else min(1.0, layout.recompute_layers / layers),
+        "recomputed": min(1.0, again / layers),
         "offload_states": layout.offload_optimizer,
         "offload_activations": layout.offload_activations,
     }

@@ -14,7 +14,7 @@ from perfmodel_kernels.building import Facility, NodePower
 from perfmodel_kernels.site import SiteParams
 from perfmodel_kernels.step import Host, StepParams
 
-_COPIES = 3.0
+COPIES = 3.0
 """Trips through HBM of a byte that a collective moves: read, reduced with its peer, written."""
 
 
@@ -99,7 +99,7 @@ def lower_step(scenario: Scenario) -> StepParams:
         chip=lower_chip(machine.chip, stack, number_format),
         power=lower_power(machine.chip),
         capacity=machine.chip.memory.capacity,
-        link_energy=machine.chip.energy.link_byte + _COPIES * machine.chip.energy.hbm_byte,
+        link_energy=machine.chip.energy.link_byte + COPIES * machine.chip.energy.hbm_byte,
         host=Host(
             link=machine.node.host_link,
             memory=machine.node.host_memory_bandwidth / machine.node.chips,

@@ -71,6 +71,10 @@ class Judged(NamedTuple):
     """Rows that the file itself rules out: reason to number."""
     notes: Sequence[str] = ()
     """What a reader of the errors has to know, such as the number of fitted parameters."""
+    tables: Sequence[str] = ()
+    """Groupings whose errors are always shown, beside the one that is asked for."""
+    apart: Mapping[str, Sequence[Judgement]] = NONE
+    """Rows that are predicted but do not count in the errors, by the reason."""
 
 
 class MeasurementSet(NamedTuple):
@@ -82,6 +86,8 @@ class MeasurementSet(NamedTuple):
     """Files that ship with the library."""
     judge: Callable[[Sequence[Path], Library], Judged]
     """Reads files and predicts their rows with the configs of a library."""
+    beside: str = ""
+    """Set whose files hold it as well: it comes along, its errors apart from those of the whole."""
 
 
 def groupings(judged: Judged) -> list[str]:
@@ -144,6 +150,12 @@ def scored(judged: Judged, grouping: str = "", baseline: str = "") -> Score:
     """
     group = group_of(judged, grouping or judged.family)
     return score(rows_of(judged, baseline), group)
+
+
+def with_apart(judged: Judged) -> Judged:
+    """A set with the rows that do not count among those that do."""
+    others = [row for rows in judged.apart.values() for row in rows]
+    return judged._replace(rows=[*judged.rows, *others], apart=NONE)
 
 
 def baselines(judged: Judged) -> list[str]:

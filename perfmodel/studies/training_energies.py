@@ -214,7 +214,7 @@ def _layout(scenario: Scenario) -> Layout:
     if scenario.layout is None:
         return layout_of(best_row(scenario))
     chips, batch = scenario.machine.chips, scenario.workload.batch.sequences
-    return lower_layout(scenario.layout, chips, batch)
+    return lower_layout(scenario.layout, chips, batch, scenario.model.layers)
 
 
 def _is_low(scenario: Scenario) -> bool:

@@ -61,10 +61,13 @@ def terminal_parts(
         Parts for :func:`perfmodel.views.terminal.show`.
     """
     parts: list[RenderableType] = [_groups(part, bounds), Text(_summary(part))]
-    worst = _worst(rows)
+    parts += [_table(part, grouping) for grouping in part["tables"]]
+    worst = _worst(row for row in rows if not row["apart"])
     if worst:
         parts.append(_worst_table(worst))
-    reasons = _by_reason(rows)
+    if part["apart"]:
+        parts.append(_apart(part))
+    reasons = _by_reason(row for row in rows if not row["apart"])
     if reasons:
         parts.append(table("Skipped", ("reason", "rows", "such as"), reasons))
     if part["excluded"]:
@@ -91,6 +94,32 @@ def _groups(part: Part, bounds: Mapping[str, str]) -> RenderableType:
         for name, figures in lines
     ]
     return table(part["title"], [part["by"], *columns, *bound], cells)
+
+
+BESIDE = tuple(one for one in FIGURES if one.name in ("rows", "skipped", "mape", "bias"))
+"""Figures of a group in the further tables."""
+
+
+def _table(part: Part, grouping: str) -> RenderableType:
+    """Errors by one more grouping, mean errors of simpler models on the same rows beside."""
+    groups = part["tables"][grouping]
+    others = [Column(name, "", f"MAPE, {name}", "%") for name in part["baselines"]]
+    cells = [
+        [
+            name,
+            *(figures[column.name] for column in BESIDE),
+            *(figures["baselines"][column.name] for column in others),
+        ]
+        for name, figures in groups.items()
+    ]
+    return table(f"By {grouping}", [grouping, *BESIDE, *others], cells)
+
+
+def _apart(part: Part) -> RenderableType:
+    """Rows that do not count, and all rows with them."""
+    lines = [*part["apart"].items(), (f"{ALL} with these", part["with_apart"])]
+    cells = [[name, *(figures[column.name] for column in BESIDE)] for name, figures in lines]
+    return table("Outside the errors", ["reason", *BESIDE], cells)
 
 
 def _summary(part: Part) -> str:

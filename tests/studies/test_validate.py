@@ -98,3 +98,60 @@ def test_a_grouping_that_no_set_has_is_refused_with_those_that_exist(asked):
     with pytest.raises(Faults, match='--by = "sytem": no such grouping; did you mean "system"'):
         check_grouping(sets, "sytem")
     assert answer(sets, "split")["sets"]["toy"]["by"] == "split"
+
+
+def beside(rows: Sequence[Judgement], apart: Sequence[Judgement] = ()) -> MeasurementSet:
+    def judged(files: Sequence[Path], library: Library) -> Judged:
+        reasons = {"found wrong": apart} if apart else {}
+        return Judged(rows, "size", "B", "system", apart=reasons, tables=("system",))
+
+    return MeasurementSet("Beside", ("collectives.csv",), judged, beside="toy")
+
+
+def test_a_set_that_lies_in_the_same_files_comes_along_and_stays_out_of_the_whole(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    asked: list[Path] = []
+    monkeypatch.setattr(validate, "SETS", {"toy": toy(asked), "size": beside(ROWS[:1])})
+    sets = judge({"toy": [Path("x.csv")], "size": None}, Library())
+    assert list(sets) == ["toy", "size"]
+    found = answer(sets)
+    assert found["rows"] == len(ROWS)
+    assert [row["set"] for row in found["per_row"]] == ["toy"] * len(ROWS) + ["size"]
+    alone = answer(judge({"toy": None, "size": []}, Library()))
+    assert alone["rows"] == 1
+
+
+def test_a_companion_without_rows_is_left_out_unless_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(validate, "SETS", {"toy": toy([]), "size": beside(())})
+    assert list(judge({"toy": [], "size": None}, Library())) == ["toy"]
+    assert list(judge({"toy": [], "size": []}, Library())) == ["toy", "size"]
+
+
+def test_rows_that_stand_apart_are_listed_and_do_not_count(monkeypatch: pytest.MonkeyPatch):
+    wrong = [Judgement("wrong", 1.0, 3.0, groups={"system": "Alps"})]
+    monkeypatch.setattr(validate, "SETS", {"size": beside(ROWS[:1], wrong)})
+    found = answer(judge({"size": []}, Library()))
+    assert (found["rows"], found["mape"]) == (1, pytest.approx(0.1))
+    assert [row["apart"] for row in found["per_row"]] == ["", "found wrong"]
+    part = found["sets"]["size"]
+    assert part["apart"]["found wrong"]["mape"] == pytest.approx(2.0)
+    assert part["with_apart"]["mape"] == pytest.approx(1.05)
+
+
+def test_a_table_has_the_errors_of_simpler_models_on_its_rows(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(validate, "SETS", {"size": beside(ROWS)})
+    table = answer(judge({"size": []}, Library()))["sets"]["size"]["tables"]["system"]
+    assert table["Alps"]["mape"] == pytest.approx(0.1)
+    assert table["Node"]["baselines"]["one constant"] == pytest.approx(0.5)
+    assert table["Alps"]["baselines"]["one constant"] != table["Alps"]["baselines"]["one constant"]
+
+
+def test_buckets_of_sizes_stand_in_order(monkeypatch: pytest.MonkeyPatch):
+    names = ("<= 4,096 chips", "> 4,096 chips", "<= 8 chips")
+    rows = [Judgement(name, 1.0, 1.0, groups={"system": name}) for name in names]
+    monkeypatch.setattr(validate, "SETS", {"size": beside(rows)})
+    table = answer(judge({"size": []}, Library()))["sets"]["size"]["tables"]["system"]
+    assert list(table) == ["<= 8 chips", "<= 4,096 chips", "> 4,096 chips"]

@@ -35,6 +35,9 @@ PART = {
     "families": 2,
     "groups": {"CSCS Alps": FIGURES},
     "baselines": {"one constant": FIGURES | {"mape": 0.5}},
+    "tables": {"chip": {"h100": FIGURES | {"baselines": {"one constant": 0.456}}}},
+    "apart": {"found wrong": FIGURES | {"mape": 0.777}},
+    "with_apart": FIGURES | {"mape": 0.234},
     "excluded": {"mis-configured on purpose": 25},
     "notes": ["4 fitted parameters."],
 }
@@ -52,6 +55,7 @@ def row(name: str, group: str, measured: float, predicted: float, skipped: str =
         "high": NAN,
         "ape": abs(predicted / measured - 1.0),
         "skipped": skipped,
+        "apart": "",
     }
 
 
@@ -72,6 +76,22 @@ def printed(*parts) -> str:
 
 def line_of(text: str, start: str) -> str:
     return next(line for line in text.splitlines() if line.startswith(start))
+
+
+def test_further_groupings_stand_beside_simpler_models_on_the_same_rows():
+    text = printed(*terminal_parts(PART, ROWS, {}))
+    assert "By chip" in text
+    line = line_of(text, "h100")
+    assert "12.3 %" in line
+    assert "45.6 %" in line
+
+
+def test_rows_that_do_not_count_are_shown_apart_and_never_among_the_worst():
+    wrong = row("wrong-row", "CSCS Alps", 1.0, 9.0) | {"apart": "found wrong"}
+    text = printed(*terminal_parts(PART, [*ROWS, wrong], {}))
+    assert "77.7 %" in line_of(text, "found wrong")
+    assert "23.4 %" in line_of(text, "all rows with these")
+    assert "wrong-row" not in text
 
 
 def test_a_group_has_its_figures_in_percent_and_its_bound():

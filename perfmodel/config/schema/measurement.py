@@ -38,8 +38,8 @@ Flag = Annotated[bool, Field()]
 """1 or 0."""
 
 
-class MeasuredRow(Config):
-    """One row of a file of measurements; columns that a schema does not name are passed over."""
+class Row(Config):
+    """One row of a table; columns that a schema does not name are passed over."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
         extra="ignore", strict=False, str_max_length=2000
@@ -50,14 +50,19 @@ class MeasuredRow(Config):
 
     id: str
     """Name of the row; its file and line where the column is blank or absent."""
-    use: Literal["fit", "check", "exclude"] = "check"
-    """What a row may be used for: fitted and judged, judged alone, or listed alone."""
-    exclude_reason: str | None = None
-    """Why a row is listed alone."""
     notes: str | None = None
     """Remarks."""
     source: str | None = None
     """Where it was printed."""
+
+
+class MeasuredRow(Row):
+    """One row of a file of measurements."""
+
+    use: Literal["fit", "check", "exclude"] = "check"
+    """What a row may be used for: fitted and judged, judged alone, or listed alone."""
+    exclude_reason: str | None = None
+    """Why a row is listed alone."""
 
 
 class CollectiveRow(MeasuredRow):

@@ -1,0 +1,113 @@
+"""Interval of a predicted step time, from how well its parameters are known."""
+
+import math
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from perfmodel.lowering.published_run import Lowered
+from perfmodel.studies.run_predictions import metrics_of
+from perfmodel_kernels.step import StepParams
+
+WITHIN_90 = 1.645
+"""Standard deviations of a normal value on either side of nine tenths of it."""
+
+REPEATS = 0.05
+"""Standard deviation of the logarithm of repeats: equal configurations of the published runs differ
+by 5 % in the median."""
+
+Change = Callable[[StepParams, float], StepParams]
+
+
+def _products(params: StepParams, factor: float) -> StepParams:
+    chip = params.chip
+    return params._replace(
+        chip=chip._replace(
+            fraction_16bit=chip.fraction_16bit * factor, fraction_low=chip.fraction_low * factor
+        )
+    )
+
+
+def _attention(params: StepParams, factor: float) -> StepParams:
+    chip = params.chip
+    return params._replace(
+        chip=chip._replace(
+            attention_forward=chip.attention_forward * factor,
+            attention_backward=chip.attention_backward * factor,
+        )
+    )
+
+
+def _traffic(params: StepParams, factor: float) -> StepParams:
+    kernels = params.stack.kernels
+    changed = kernels._replace(passes=kernels.passes * factor)
+    return params._replace(stack=params.stack._replace(kernels=changed))
+
+
+def _host(params: StepParams, factor: float) -> StepParams:
+    stack = params.stack
+    kernels = stack.kernels._replace(
+        launch=stack.kernels.launch * factor, dispatch=stack.kernels.dispatch * factor
+    )
+    return params._replace(stack=stack._replace(kernels=kernels, overhead=stack.overhead * factor))
+
+
+def _links(params: StepParams, factor: float) -> StepParams:
+    network = params.network
+    return params._replace(
+        network=network._replace(bandwidth=network.bandwidth * factor, pair=network.pair * factor)
+    )
+
+
+SPREADS: Mapping[str, tuple[Change, float]] = {
+    "matrix products": (_products, 0.12),  # estimate: stacks of one chip differ so
+    "attention": (_attention, 0.25),  # estimate: kernels of one generation differ so
+    "memory-bound operators": (_traffic, 0.25),  # estimate: how much is fused
+    "host and launches": (_host, 0.70),  # estimate: known to a factor of two
+    "links": (_links, 0.25),  # estimate: overlap and congestion
+}
+"""What is changed, and the standard deviation of the logarithm of what the priors say of it."""
+
+
+def log_spread(lowered: Lowered, times: np.ndarray) -> np.ndarray:
+    r"""Standard deviation of the logarithm of step times.
+
+    .. math:: \sigma^2 = \sigma_0^2 + \sum_k \left(\ln \frac{t(x_k e^{\sigma_k})}{t}\right)^2
+
+    Parameters
+    ----------
+    lowered
+        Rows as arrays.
+    times
+        Predicted times. [s]
+
+    Returns
+    -------
+    np.ndarray
+        One per row.
+    """
+    variance = np.full(len(times), REPEATS**2)
+    for change, spread in SPREADS.values():
+        other = change(lowered.params, math.exp(spread))
+        moved = np.asarray(metrics_of(other, lowered.layouts).step_time, float)
+        variance += np.log(moved / times) ** 2
+    return np.sqrt(variance)
+
+
+def interval(times: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ends of the 90 % interval.
+
+    Parameters
+    ----------
+    times
+        Predicted times. [s]
+    spread
+        Standard deviation of their logarithm.
+
+    Returns
+    -------
+    tuple[np.ndarray, np.ndarray]
+        Lower and upper end. [s]
+    """
+    factor = np.exp(WITHIN_90 * spread)
+    return times / factor, times * factor
