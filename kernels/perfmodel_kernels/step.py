@@ -325,7 +325,7 @@ def _payloads(params: StepParams, placement: Placement) -> Payloads:
         unit_limit=model.unit_limit,
         dispatch=params.workload.dispatch_bytes * model.hidden,
         combine=hidden,
-        boundary=share.tokens * hidden / share.sequence_split,
+        boundary=share.tokens * hidden / layout.tp,  # tensor ranks send a part each
     )  # fmt: skip
 
 
