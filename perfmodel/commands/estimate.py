@@ -45,7 +45,12 @@ def estimate(
         Folders with configs of your own, looked at before the shipped ones.
     """
     started = time.perf_counter()
-    from perfmodel.commands.estimation import document, print_ablation, print_tables
+    from perfmodel.commands.estimation import (
+        document,
+        print_ablation,
+        print_conventions,
+        print_tables,
+    )
     from perfmodel.config.library import Library
     from perfmodel.engine.devices import device_line, open_devices
     from perfmodel.results.canonical import csv_text, json_text
@@ -61,18 +66,23 @@ def estimate(
     check_layout(scenario)
     sys.stderr.write(device_line(open_devices(device), device))
     from perfmodel.studies.ablation import ablate
+    from perfmodel.studies.flop_conventions import counted
     from perfmodel.studies.power_limit import limited_row
 
     limited = limited_row(scenario)
-    ablated = ablate(scenario, limited.row, effects) if limited.row["layout"] else []
+    found = bool(limited.row["layout"])
+    ablated = ablate(scenario, limited.row, effects) if found else []
+    counts = counted(scenario, limited.row) if found else []
     row = {"name": site} | limited.row | {"workload": workload}
     if format == "json":
-        answer = document(row, limited.strategies, ablated, time.perf_counter() - started)
+        wall = time.perf_counter() - started
+        answer = document(row, limited.strategies, (ablated, counts), wall)
         sys.stdout.write(json_text(answer) + "\n")
     elif format == "csv":
         sys.stdout.write(csv_text({key: [value] for key, value in row.items()}))
     else:
         print_tables(row, limited)
+        print_conventions(counts)
         print_ablation(ablated)
     failures = unmet(needs, [row])
     sys.stderr.writelines(f"{line}\n" for line in failures)

@@ -104,10 +104,28 @@ def print_ablation(rows: Sequence[Mapping[str, Any]]) -> None:
     show(table("The same layout without one effect", columns, cells))
 
 
+def print_conventions(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Prints the FLOP rate as publications count it.
+
+    Parameters
+    ----------
+    rows
+        One per convention.
+    """
+    if not rows:
+        return
+    columns = ["counted as", Column("flop", "FLOP", "FLOP of a token", "TFLOP")]
+    columns.append(Column("flop_rate", "FLOP/s", "FLOP/s per chip", "TFLOP/s"))
+    columns.append(Column("share", "", "share of the peak", "%"))
+    names = ("convention", "flop_per_token", "flop_per_s", "share_of_peak")
+    cells = [[row[name] for name in names] for row in rows]
+    show(table("FLOP by convention", columns, cells))
+
+
 def document(
     row: Mapping[str, Any],
     strategies: Sequence[Mapping[str, Any]],
-    ablated: Sequence[Mapping[str, Any]],
+    details: tuple[Sequence[Mapping[str, Any]], Sequence[Mapping[str, Any]]],
     wall: float,
 ) -> dict:
     """An estimate as JSON values, SI units.
@@ -118,8 +136,8 @@ def document(
         The estimate.
     strategies
         Ways to keep the grid connection, where it binds.
-    ablated
-        The same layout without one effect each.
+    details
+        The same layout without one effect each, and its FLOP rate by convention.
     wall
         Our own run time. [s]
 
@@ -134,6 +152,7 @@ def document(
         "memory_split_bytes": {name: row[f"memory_split_{name}_bytes"] for name in MEMORY_SPLIT},
         "power_split_w": {name: row[f"power_split_{name}_w"] for name in POWER_SPLIT},
         "strategies": list(strategies),
-        "without": list(ablated),
+        "without": list(details[0]),
+        "flop_conventions": list(details[1]),
         "wall_s": wall,
     }
