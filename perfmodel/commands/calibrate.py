@@ -15,6 +15,7 @@ def calibrate(
     power: Asked = False,
     hosts: Asked = False,
     fabrics: Asked = False,
+    runs: Asked = False,
     write: Annotated[bool, Parameter(negative=())] = False,
     format: Literal["table", "json"] = "table",
     device: Literal["auto", "cpu", "gpu", "tpu"] = "auto",
@@ -32,6 +33,8 @@ def calibrate(
         Nodes of message-passing libraries, from collectives in host memory.
     fabrics
         Links, protocols and launches, from all-reduces in device memory on few nodes.
+    runs
+        Chips and stacks, from published training runs; errors in sample and left out. Minutes.
     write
         Put the fitted values into the config files that hold them; without it nothing is changed.
     format
@@ -46,7 +49,7 @@ def calibrate(
     from perfmodel.config.library import Library
 
     return deliver(
-        {"power": power, "hosts": hosts, "fabrics": fabrics},
+        {"power": power, "hosts": hosts, "fabrics": fabrics, "runs": runs},
         Library(configs or ()),
         Wanted(format, write, device, started),
     )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from perfmodel.config.library import Library
+from perfmodel.config.measurements import shipped_measurements
 from perfmodel.studies.edits import Edit
 from perfmodel.studies.fitting import Estimate, Fit
 from perfmodel.studies.identification import PRIOR
@@ -47,12 +48,20 @@ def _fabrics(library: Library) -> Calibrated:
     return fit_fabrics(library)
 
 
+def _runs(library: Library) -> Calibrated:
+    from perfmodel.studies.runs_calibration import fit_runs  # it takes this file's types
+    from perfmodel.studies.validate import RUN_FILES
+
+    return fit_runs(library, [shipped_measurements(file) for file in RUN_FILES])
+
+
 FITS: dict[str, Calibration] = {
     "power": Calibration(
         "Energies by chip generation, from Linpack systems and metered training", _power
     ),
     "hosts": Calibration("Nodes of message-passing libraries, from collectives", _hosts),
     "fabrics": Calibration("Links, protocols and launches, from all-reduces", _fabrics),
+    "runs": Calibration("Chips and stacks, from published training runs", _runs),
 }
 """Name of an option of `perfmodel calibrate` to its fit."""
 

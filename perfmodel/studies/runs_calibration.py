@@ -1,0 +1,326 @@
+"""Fit of chips and stacks to published training runs, and what it is worth on rows left out."""
+
+import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from perfmodel.config.library import Library
+from perfmodel.studies.calibrate import Calibrated
+from perfmodel.studies.edits import Edit
+from perfmodel.studies.fitting import Data, Estimate, Fit, Parameter, fit
+from perfmodel.studies.identification import PRIOR
+from perfmodel.studies.run_knobs import Knob, Reach, all_knobs, reach
+from perfmodel.studies.run_predictions import (
+    LoweredRows,
+    first_order,
+    lowered_rows,
+    metrics_of,
+    sensitivities,
+)
+from perfmodel_kernels.step import StepParams
+
+NOISE = 0.1
+"""Of the logarithm of a time; identical rows scatter by 1-8 %, the model by more. estimate."""
+
+THRESHOLD = 1.0
+"""Residual, in units of the noise, beyond which a row pulls less than in proportion. estimate."""
+
+PROBE = 0.005
+"""Step of a logarithm for a derivative of what configs lower to; most of it is linear."""
+
+LONGEST_STEP = 0.7
+"""Greatest change of a logarithm in one linearisation: a factor of two."""
+
+CLOSE = 0.02
+"""Change of the coordinates, in spreads of the prior, below which a search has ended."""
+
+MOST_STEPS = 12
+"""Linearisations of a search."""
+
+STEPS_LEFT_OUT = 2
+"""Linearisations without a family, from the values with it; the second moves little."""
+
+FEWEST_ROWS = 5
+"""Rows of a family whose error counts in the mean over families, as in the verdict."""
+
+MOST_NAMED = 4
+"""Families that a source names."""
+
+VALUE_WIDTH = 27
+"""Where the comment behind a value begins, less two blanks; a long value moves it."""
+
+BOUNDS = {"": "", "low": ", at its lower bound", "high": ", at its upper bound"}
+"""Bound of an estimate to what its source says of it."""
+
+
+class Problem(NamedTuple):
+    """Rows, and what may be changed to meet them."""
+
+    rows: LoweredRows
+    reach: Reach
+    kept: np.ndarray
+    """Places of the rows that are fitted."""
+
+    @property
+    def knobs(self) -> tuple[Knob, ...]:
+        """Parameters."""
+        return self.reach.knobs
+
+    def params(self, logs: np.ndarray) -> StepParams:
+        """Numbers of the rows at some logarithms of the knobs."""
+        values = {place: float(value) for place, value in enumerate(np.exp(logs))}
+        return self.rows.with_configs(self.reach.configs(values)).params
+
+    def without(self, family: str) -> "Problem":
+        """The same, one family left out."""
+        names = np.array(self.rows.families)
+        return self._replace(kept=self.kept[names[self.kept] != family])
+
+
+def problem_of(rows: LoweredRows, library: Library, knobs: tuple[Knob, ...]) -> Problem:
+    """All rows, and the knobs that may meet them.
+
+    Parameters
+    ----------
+    rows
+        Lowered and measured.
+    library
+        Configs.
+    knobs
+        Parameters.
+
+    Returns
+    -------
+    Problem
+        What :func:`search` takes.
+    """
+    return Problem(rows, reach(library, knobs), np.arange(len(rows.families)))
+
+
+def fit_runs(library: Library, files: Sequence[Path]) -> Calibrated:
+    """Fit chips and stacks to published training runs.
+
+    Parameters
+    ----------
+    library
+        Configs that hold the values.
+    files
+        CSV files, each a family.
+
+    Returns
+    -------
+    Calibrated
+        Values, how the library would hold them, errors in sample and left out.
+    """
+    problem = problem_of(lowered_rows(files, library), library, all_knobs())
+    priors = np.log([knob.prior for knob in problem.knobs])
+    found = search(problem, priors, MOST_STEPS)
+    logs = _logs(found)
+    left_out = left_out_times(problem, logs)
+    times = {"priors": _times(problem, priors), "in sample": _times(problem, logs)}
+    errors = {name: family_errors(problem.rows, each) for name, each in times.items()}
+    errors["left out"] = family_errors(problem.rows, left_out)
+    return Calibrated(found, _edits(problem, found, library), tuple(_notes(found, errors)))
+
+
+def search(problem: Problem, start: np.ndarray, steps: int) -> Fit:
+    """Least squares by linearising the model anew until the values stay.
+
+    Parameters
+    ----------
+    problem
+        Rows and knobs.
+    start
+        Logarithms of the knobs to linearise at first.
+    steps
+        Most linearisations.
+
+    Returns
+    -------
+    Fit
+        The last of them; not converged where the values still moved.
+    """
+    at, before, found, rest = start, None, None, np.inf
+    for _ in range(steps):
+        found = _linear_fit(problem, at)
+        before = found.cost_before if before is None else before
+        move = _logs(found) - at
+        rest = float(np.max(np.abs(move) / _spreads(problem)))
+        at = at + np.clip(move, -LONGEST_STEP, LONGEST_STEP)
+        if rest < CLOSE:
+            break
+    if found is None or before is None:
+        raise ValueError("a search takes one linearisation or more")
+    return found._replace(cost_before=before, converged=found.converged and rest < CLOSE)
+
+
+def jacobian(problem: Problem, logs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Step times and their derivatives by the knobs, all in logarithms.
+
+    Parameters
+    ----------
+    problem
+        Rows and knobs.
+    logs
+        Logarithms of the knobs.
+
+    Returns
+    -------
+    tuple[np.ndarray, np.ndarray]
+        Logarithm of the step time in seconds by row; derivatives by row and knob.
+    """
+    before = problem.params(logs)
+    found = sensitivities(before, problem.rows.layouts)
+    steps = PROBE * np.eye(logs.size)
+    columns = [first_order(found, before, problem.params(logs + step)) / PROBE for step in steps]
+    return np.asarray(found.log_time, float), np.stack(columns, axis=1)
+
+
+def _linear_fit(problem: Problem, logs: np.ndarray) -> Fit:
+    rows, kept = problem.rows, problem.kept
+    log_time, slopes = jacobian(problem, logs)
+    residual = log_time - np.log(rows.measured)
+    families = [rows.families[place] for place in kept.tolist()]
+    data = Data(
+        residual=_residual,
+        arrays=(residual[kept], slopes[kept], logs),
+        groups=families,
+        noise=np.full(kept.size, NOISE),
+        weight=family_weights(rows)[kept],
+        threshold=THRESHOLD,
+    )
+    return fit([_parameter(knob) for knob in problem.knobs], data)
+
+
+def _residual(values: Any, residual: Any, slopes: Any, logs: Any) -> Any:
+    """Logarithm of predicted over measured, to first order around some values."""
+    return residual + slopes @ (jnp.log(values) - logs)
+
+
+def family_weights(rows: LoweredRows) -> np.ndarray:
+    """Weights by which a family counts as the square root of its independent rows.
+
+    Parameters
+    ----------
+    rows
+        With the weight of each row among independent ones.
+
+    Returns
+    -------
+    np.ndarray
+        One per row.
+    """
+    names = np.array(rows.families)
+    worth = {name: rows.weights[names == name].sum() for name in dict.fromkeys(rows.families)}
+    return rows.weights / np.sqrt([worth[name] for name in rows.families])
+
+
+def left_out_times(problem: Problem, logs: np.ndarray) -> np.ndarray:
+    """Step times of each family from a fit to the others.
+
+    Parameters
+    ----------
+    problem
+        Rows and knobs.
+    logs
+        Logarithms of the knobs fitted to all, where each search begins.
+
+    Returns
+    -------
+    np.ndarray
+        One per row. [s]
+    """
+    names = np.array(problem.rows.families)
+    times = np.empty(names.size)
+    for family in dict.fromkeys(problem.rows.families):
+        found = search(problem.without(family), logs, STEPS_LEFT_OUT)
+        own = names == family
+        times[own] = _times(problem, _logs(found))[own]
+    return times
+
+
+def family_errors(rows: LoweredRows, times: np.ndarray) -> dict[str, float]:
+    """Mean absolute relative error of each family that counts.
+
+    Parameters
+    ----------
+    rows
+        Measured.
+    times
+        Predicted step times. [s]
+
+    Returns
+    -------
+    dict[str, float]
+        By family.
+    """
+    names, errors = np.array(rows.families), np.abs(times / rows.measured - 1.0)
+    groups = {name: errors[names == name] for name in dict.fromkeys(rows.families)}
+    return {name: float(own.mean()) for name, own in groups.items() if own.size >= FEWEST_ROWS}
+
+
+def _times(problem: Problem, logs: np.ndarray) -> np.ndarray:
+    metrics = metrics_of(problem.params(logs), problem.rows.layouts)
+    return np.asarray(metrics.step_time, float)
+
+
+def _logs(found: Fit) -> np.ndarray:
+    return np.log([estimate.value for estimate in found.estimates])
+
+
+def _spreads(problem: Problem) -> np.ndarray:
+    return np.array([knob.field.spread for knob in problem.knobs])
+
+
+def _parameter(knob: Knob) -> Parameter:
+    field = knob.field
+    return Parameter(knob.label, knob.prior, field.spread, field.low, field.high, "log", field.unit)
+
+
+def _notes(found: Fit, errors: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
+    said = sum(one.identified for one in found.estimates)
+    means = {name: np.mean(list(each.values())) for name, each in errors.items()}
+    yield f"{said} parameters are identified, the others stay."
+    yield "Mean over families of the mean absolute error: " + ", ".join(
+        f"{name} {mean:.1%}" for name, mean in means.items()
+    )
+    each = errors["in sample"]
+    yield "By family, in sample and left out: " + ", ".join(
+        f"{name} {each[name]:.1%} {errors['left out'][name]:.1%}" for name in each
+    )
+
+
+def _edits(problem: Problem, found: Fit, library: Library) -> list[Edit]:
+    """Values that the rows say something of; the others stay."""
+    return [
+        _edit(knob, estimate, library)
+        for knob, estimate in zip(problem.knobs, found.estimates, strict=True)
+        if estimate.identified
+    ]
+
+
+def _edit(knob: Knob, estimate: Estimate, library: Library) -> Edit:
+    today = datetime.datetime.now(tz=datetime.UTC).date()
+    shares = {name: part for name, part in estimate.information.items() if name != PRIOR}
+    total = sum(shares.values())
+    used = [name for name, part in sorted(shares.items(), key=_share) if part > total / 20]
+    who = ", ".join(used) if len(used) <= MOST_NAMED else f"{len(used)} families"
+    source = f"fit to published runs of {who} (configs/validation/runs), {today}"
+    path = library.document(knob.kind, knob.name).path
+    return Edit(path, knob.field.path, _text(knob, estimate.value), source + BOUNDS[estimate.bound])
+
+
+def _share(item: tuple[str, float]) -> float:
+    return -item[1]
+
+
+def _text(knob: Knob, value: float) -> str:
+    """A value as a config holds it, blanks up to the comment."""
+    written = f"{value:.3g}"
+    if knob.field.unit == "s":
+        written = f'"{value * 1e3:.3g} ms"' if value > 1e-3 else f'"{value * 1e6:.3g} us"'
+    return written.ljust(VALUE_WIDTH - len(f"{knob.field.path[-1]} = "))
