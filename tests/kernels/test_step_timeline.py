@@ -1,6 +1,8 @@
 """A step over time against the sums of the step."""
 
-import jax
+from collections.abc import Callable
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,8 @@ from perfmodel_kernels.schedule import DUALPIPE, GPIPE, ONE_F_ONE_B, ZERO_BUBBLE
 from perfmodel_kernels.schedule_orders import order_tables
 from perfmodel_kernels.step_timeline import step_timeline
 from perfmodel_kernels.timeline import BUBBLE, DATA, EXPERT, OPTIMIZER, PHASES, RECOMPUTE, TENSOR
-from tests.kernels.examples import EXPERTS, LAYOUT, SITE, STEP
+from tests.kernels.compiling import compiled
+from tests.kernels.examples import EXPERTS, LAYOUT, SITE, STEP, as_arrays
 
 CASES = {
     "1f1b": (ONE_F_ONE_B, 1.0, 16.0),
@@ -25,9 +28,14 @@ EVEN = STEP._replace(model=EXPERTS._replace(vocabulary=0.0, leading_dense=0.0))
 def laid(name: str, params=EVEN, **changes):
     code, chunks, count = CASES[name]
     changes = {"vpp": chunks, "micro_batches": count, "schedule": code, "ep": 8.0} | changes
-    layout = LAYOUT._replace(**changes)
+    layout = as_arrays(LAYOUT._replace(**changes))
     orders = order_tables(code, int(layout.pp), int(chunks), int(count))
-    return layout, jax.jit(step_timeline, static_argnums=3)(params, layout, orders, int(chunks))
+    return layout, _program(int(chunks))(as_arrays(params), layout, orders)
+
+
+@cache
+def _program(chunks: int) -> Callable:
+    return compiled(lambda params, layout, orders: step_timeline(params, layout, orders, chunks))
 
 
 @pytest.mark.parametrize("name", CASES)
