@@ -9,6 +9,9 @@ from perfmodel.engine.run import KEEP, Best, search_scored
 from perfmodel.search.layouts import Layouts, Mode, in_mode, may_take
 from perfmodel_kernels.site import SiteParams
 
+MODE = ("sharding", "recompute")
+"""Fields in which the modes of the same degrees differ."""
+
 
 def search_modes(
     params: SiteParams, degrees: Layouts, modes: Sequence[Mode], keep: int = KEEP
@@ -49,7 +52,9 @@ def search_modes(
 
 def _first_of_each(one: Layouts, other: Layouts, order: np.ndarray) -> np.ndarray:
     """Which places in the order hold the best mode of their degrees."""
-    degrees = np.stack([np.concatenate(pair) for pair in zip(one, other, strict=True)][:-2], axis=1)
+    names = [name for name in Layouts._fields if name not in MODE]
+    columns = [np.concatenate([getattr(one, name), getattr(other, name)]) for name in names]
+    degrees = np.stack(columns, axis=1)
     return np.sort(np.unique(degrees[order], axis=0, return_index=True)[1])
 
 
