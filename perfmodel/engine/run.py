@@ -16,14 +16,15 @@ from perfmodel_kernels.layout import Layout
 from perfmodel_kernels.site import Evaluation, SiteParams, evaluate
 
 BATCH = 512
-"""Points per vector loop: the intermediates of one batch fit the second-level cache."""
+"""Points per vector loop: the intermediates of one batch fit the second-level cache; twice as many
+make a point cost a fifth more."""
 
 ROUNDS = 32
 """Batches per device and call."""
 
 CPU_OPTIONS = {"xla_cpu_use_fusion_emitters": False, "xla_llvm_disable_expensive_passes": True}
-"""Half of the time to compile that the newer emitters take. Two optimisation levels less save a fifth
-of the rest and make a point cost 1.9 times as much."""
+"""Half of the time to compile that the newer emitters take. Two optimisation levels less save a
+fifth of the rest and make a point cost 1.9 times as much."""
 
 ONCE_OPTIONS = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 0}
 """For the part that runs once per search: no time spent on making it fast."""
