@@ -13,7 +13,7 @@ from perfmodel.studies.calibrate import Calibrated
 from perfmodel.studies.edits import Edit
 from perfmodel.studies.fitting import Data, Estimate, Fit, Parameter, fit
 from perfmodel.studies.identification import PRIOR
-from perfmodel.studies.run_knobs import Knob, Reach, all_knobs, reach
+from perfmodel.studies.run_knobs import STACK_FIELDS, Knob, Reach, all_knobs, reach
 from perfmodel.studies.run_predictions import (
     LoweredRows,
     first_order,
@@ -41,8 +41,9 @@ CLOSE = 0.02
 MOST_STEPS = 12
 """Linearisations of a search."""
 
-STEPS_LEFT_OUT = 2
-"""Linearisations without a family, from the values with it; the second moves little."""
+VISIBLE = 10.0
+"""Factor on the prior of the host's dispatch where a search begins: a host that is faster than the
+device leaves no trace in a step time, so that nothing pulls from below. estimate."""
 
 FEWEST_ROWS = 5
 """Rows of a family whose error counts in the mean over families, as in the verdict."""
@@ -55,6 +56,15 @@ VALUE_WIDTH = 27
 
 BOUNDS = {"": "", "low": ", at its lower bound", "high": ", at its upper bound"}
 """Bound of an estimate to what its source says of it."""
+
+
+class Line(NamedTuple):
+    """The model to first order around some values."""
+
+    log_time: np.ndarray
+    """Natural logarithm of the step time in seconds, by row."""
+    slopes: np.ndarray
+    """Derivatives of it by the logarithms of the knobs; axes: row, knob."""
 
 
 class Problem(NamedTuple):
@@ -118,13 +128,20 @@ def fit_runs(library: Library, files: Sequence[Path]) -> Calibrated:
     """
     problem = problem_of(lowered_rows(files, library), library, all_knobs())
     priors = np.log([knob.prior for knob in problem.knobs])
-    found = search(problem, priors, MOST_STEPS)
+    found = search(problem, start_of(problem), MOST_STEPS)
     logs = _logs(found)
     left_out = left_out_times(problem, logs)
     times = {"priors": _times(problem, priors), "in sample": _times(problem, logs)}
     errors = {name: family_errors(problem.rows, each) for name, each in times.items()}
     errors["left out"] = family_errors(problem.rows, left_out)
     return Calibrated(found, _edits(problem, found, library), tuple(_notes(found, errors)))
+
+
+def start_of(problem: Problem) -> np.ndarray:
+    """Logarithms of the priors, the dispatch of the host where it shows."""
+    raised = [knob.field is STACK_FIELDS["dispatch"] for knob in problem.knobs]
+    priors = np.log([knob.prior for knob in problem.knobs])
+    return priors + np.where(raised, np.log(VISIBLE), 0.0)
 
 
 def search(problem: Problem, start: np.ndarray, steps: int) -> Fit:
@@ -146,7 +163,7 @@ def search(problem: Problem, start: np.ndarray, steps: int) -> Fit:
     """
     at, before, found, rest = start, None, None, np.inf
     for _ in range(steps):
-        found = _linear_fit(problem, at)
+        found = _linear_fit(problem, at, jacobian(problem, at))
         before = found.cost_before if before is None else before
         move = _logs(found) - at
         rest = float(np.max(np.abs(move) / _spreads(problem)))
@@ -158,7 +175,7 @@ def search(problem: Problem, start: np.ndarray, steps: int) -> Fit:
     return found._replace(cost_before=before, converged=found.converged and rest < CLOSE)
 
 
-def jacobian(problem: Problem, logs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def jacobian(problem: Problem, logs: np.ndarray) -> Line:
     """Step times and their derivatives by the knobs, all in logarithms.
 
     Parameters
@@ -170,21 +187,21 @@ def jacobian(problem: Problem, logs: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
     Returns
     -------
-    tuple[np.ndarray, np.ndarray]
-        Logarithm of the step time in seconds by row; derivatives by row and knob.
+    Line
+        By row, and by row and knob.
     """
     before = problem.params(logs)
     found = sensitivities(before, problem.rows.layouts)
     steps = PROBE * np.eye(logs.size)
     columns = [first_order(found, before, problem.params(logs + step)) / PROBE for step in steps]
-    return np.asarray(found.log_time, float), np.stack(columns, axis=1)
+    return Line(np.asarray(found.log_time, float), np.stack(columns, axis=1))
 
 
-def _linear_fit(problem: Problem, logs: np.ndarray) -> Fit:
+def _linear_fit(problem: Problem, logs: np.ndarray, line: Line) -> Fit:
     rows, kept = problem.rows, problem.kept
-    log_time, slopes = jacobian(problem, logs)
+    log_time, slopes = line
     residual = log_time - np.log(rows.measured)
-    families = [rows.families[place] for place in kept.tolist()]
+    families = np.array(rows.families)[kept].tolist()
     data = Data(
         residual=_residual,
         arrays=(residual[kept], slopes[kept], logs),
@@ -220,14 +237,14 @@ def family_weights(rows: LoweredRows) -> np.ndarray:
 
 
 def left_out_times(problem: Problem, logs: np.ndarray) -> np.ndarray:
-    """Step times of each family from a fit to the others.
+    """Step times of each family from a fit to the others, linearised where the fit to all ends.
 
     Parameters
     ----------
     problem
         Rows and knobs.
     logs
-        Logarithms of the knobs fitted to all, where each search begins.
+        Logarithms of the knobs fitted to all.
 
     Returns
     -------
@@ -235,9 +252,9 @@ def left_out_times(problem: Problem, logs: np.ndarray) -> np.ndarray:
         One per row. [s]
     """
     names = np.array(problem.rows.families)
-    times = np.empty(names.size)
+    line, times = jacobian(problem, logs), np.empty(names.size)
     for family in dict.fromkeys(problem.rows.families):
-        found = search(problem.without(family), logs, STEPS_LEFT_OUT)
+        found = _linear_fit(problem.without(family), logs, line)
         own = names == family
         times[own] = _times(problem, _logs(found))[own]
     return times
