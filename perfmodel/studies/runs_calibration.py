@@ -129,6 +129,8 @@ def fit_runs(library: Library, files: Sequence[Path]) -> Calibrated:
     problem = problem_of(lowered_rows(files, library), library, all_knobs())
     priors = np.log([knob.prior for knob in problem.knobs])
     found = search(problem, start_of(problem), MOST_STEPS)
+    before = _linear_fit(problem, priors, jacobian(problem, priors)).cost_before
+    found = found._replace(cost_before=before)
     logs = _logs(found)
     left_out = left_out_times(problem, logs)
     times = {"priors": _times(problem, priors), "in sample": _times(problem, logs)}
@@ -312,12 +314,29 @@ def _notes(found: Fit, errors: Mapping[str, Mapping[str, float]]) -> Iterator[st
 
 
 def _edits(problem: Problem, found: Fit, library: Library) -> list[Edit]:
-    """Values that the rows say something of; the others stay."""
-    return [
-        _edit(knob, estimate, library)
-        for knob, estimate in zip(problem.knobs, found.estimates, strict=True)
-        if estimate.identified
+    """Values that the rows say something of, and priors that a config would else inherit."""
+    pairs = list(zip(problem.knobs, found.estimates, strict=True))
+    fitted = [_edit(knob, estimate, library) for knob, estimate in pairs if estimate.identified]
+    kept = [
+        _edit_of_prior(knob, library)
+        for knob, estimate in pairs
+        if not estimate.identified and not _states(knob, library)
     ]
+    return [*fitted, *kept]
+
+
+def _states(knob: Knob, library: Library) -> bool:
+    """Whether the config of a knob states its field itself."""
+    table: Any = library.document(knob.kind, knob.name).own
+    for key in knob.field.path:
+        table = table.get(key) if isinstance(table, dict) else None
+    return table is not None
+
+
+def _edit_of_prior(knob: Knob, library: Library) -> Edit:
+    path = library.document(knob.kind, knob.name).path
+    source = "estimate: the published runs of this stack say too little of it"
+    return Edit(path, knob.field.path, _text(knob, knob.prior), source)
 
 
 def _edit(knob: Knob, estimate: Estimate, library: Library) -> Edit:
