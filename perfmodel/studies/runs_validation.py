@@ -17,7 +17,8 @@ from perfmodel.studies.run_intervals import interval, log_spread
 from perfmodel.studies.run_predictions import Predictions, Source, is_judged, predict
 
 NOTES = (
-    "No parameter is fitted to these rows; the constants of the simpler models are.",
+    "Stacks are fitted to these rows (perfmodel calibrate --runs); so are the constants of the "
+    "simpler models.",
     "Step times are predicted from the configuration of each row, blanks filled by the rules of "
     "docs/published_runs.md; their intervals are what the priors of the parameters leave open.",
 )
