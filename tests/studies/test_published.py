@@ -1,4 +1,4 @@
-"""Published runs against the model as it ships; its stacks are fitted to many runs, these among them."""
+"""Published runs against the model as it ships; its stacks are fitted to many, these among them."""
 
 import pytest
 
