@@ -12,7 +12,8 @@ from perfmodel_kernels.building import (
     node_power,
 )
 from perfmodel_kernels.layout import Layout, chips_used
-from perfmodel_kernels.step import StepMetrics, StepParams, training_step
+from perfmodel_kernels.step import StepMetrics, training_step
+from perfmodel_kernels.step_parts import StepParams
 
 
 class SiteParams(NamedTuple):

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 from perfmodel_kernels.layout import Layout
 from perfmodel_kernels.max_plus import Sends, over_parts
 from perfmodel_kernels.schedule_orders import Orders
-from perfmodel_kernels.step import StepParams, stage_times, step_parts, training_step, update_time
+from perfmodel_kernels.step import training_step, update_time
+from perfmodel_kernels.step_parts import StepParams, stage_times, step_parts
 from perfmodel_kernels.timeline import PhaseTimes, Tail, Timeline, timeline
 
 

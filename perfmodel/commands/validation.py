@@ -107,5 +107,5 @@ def _store(folder: Path, found: Mapping[str, Any]) -> list[Path]:
 
 def _caption(name: str, part: Mapping[str, Any]) -> str:
     counted = f"{part['predicted']:,} rows, {part['skipped']:,} skipped"
-    option = name.replace("_", "-")
+    option = (SETS[name].beside or name).replace("_", "-")
     return f"perfmodel validate --{option}: {counted}; one number per group marks its worst row"

@@ -265,7 +265,7 @@ def _program(score: Score, keep: int, devices: tuple, form: _Form) -> _Program:
     mesh = Mesh(np.array(devices), ("points",))
     split, whole = PartitionSpec("points"), PartitionSpec()
     point = jax.tree.map(
-        lambda _: jax.ShapeDtypeStruct((), np.float32), Layout(*map(len, Layout._fields))
+        lambda _: jax.ShapeDtypeStruct((), np.float32), Layout(*[0.0] * len(Layout._fields))
     )
     halves = hoist(evaluate, form.example(), point, BATCH)
     structure = _structure(Evaluation)

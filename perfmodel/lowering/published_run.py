@@ -37,9 +37,9 @@ from perfmodel_kernels.collectives import Library as CollectiveLibrary
 from perfmodel_kernels.layout import Layout
 from perfmodel_kernels.operators import ChipRates
 from perfmodel_kernels.power import ChipPower
-from perfmodel_kernels.step import Host, StepParams
-from perfmodel_kernels.step import Stack as StackNumbers
-from perfmodel_kernels.step import Workload as KernelWorkload
+from perfmodel_kernels.step_parts import Host, StepParams
+from perfmodel_kernels.step_parts import Stack as StackNumbers
+from perfmodel_kernels.step_parts import Workload as KernelWorkload
 from perfmodel_kernels.topology import Network
 from perfmodel_kernels.transformer import Model as KernelModel
 

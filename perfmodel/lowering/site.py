@@ -12,7 +12,7 @@ from perfmodel.lowering.stack import lower_library, lower_stack
 from perfmodel.lowering.workload import lower_workload
 from perfmodel_kernels.building import Facility, NodePower
 from perfmodel_kernels.site import SiteParams
-from perfmodel_kernels.step import Host, StepParams
+from perfmodel_kernels.step_parts import Host, StepParams
 
 COPIES = 3.0
 """Trips through HBM of a byte that a collective moves: read, reduced with its peer, written."""

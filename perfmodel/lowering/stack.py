@@ -20,7 +20,7 @@ from perfmodel_kernels.exposure import Overlap
 from perfmodel_kernels.memory import Reserve
 from perfmodel_kernels.operators import KernelSet
 from perfmodel_kernels.schedule import Spread
-from perfmodel_kernels.step import Stack
+from perfmodel_kernels.step_parts import Stack
 
 
 def lower_stack(stack: StackConfig, number_format: Format, workload: Workload) -> Stack:

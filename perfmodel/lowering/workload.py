@@ -4,7 +4,7 @@ from perfmodel.config.schema.stack import Stack
 from perfmodel.config.schema.workload import Workload as WorkloadConfig
 from perfmodel.lowering.precision import Format
 from perfmodel_kernels.memory import Widths
-from perfmodel_kernels.step import Workload
+from perfmodel_kernels.step_parts import Workload
 
 _OPTIMIZER_BYTES = {
     "adam": 12.0,  # 32-bit master weight and two moments

@@ -10,7 +10,7 @@ from perfmodel_kernels.layout import KEYS, NONE, Layout
 from perfmodel_kernels.operators import ChipRates, KernelSet
 from perfmodel_kernels.schedule import ONE_F_ONE_B
 from perfmodel_kernels.site import SiteParams
-from perfmodel_kernels.step import Stack, StepParams
+from perfmodel_kernels.step_parts import Stack, StepParams
 from perfmodel_kernels.topology import Network
 from perfmodel_kernels.transformer import Model
 

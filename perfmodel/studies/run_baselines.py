@@ -6,7 +6,8 @@ import numpy as np
 
 from perfmodel.lowering.published_run import Lowered
 from perfmodel.studies.run_predictions import metrics_of
-from perfmodel_kernels.step import StepMetrics, StepParams
+from perfmodel_kernels.step import StepMetrics
+from perfmodel_kernels.step_parts import StepParams
 
 CONSTANT = "one constant"
 WITH_BUBBLE = "one constant, recompute and bubble"

@@ -7,7 +7,7 @@ import numpy as np
 
 from perfmodel.lowering.published_run import Lowered
 from perfmodel.studies.run_predictions import metrics_of
-from perfmodel_kernels.step import StepParams
+from perfmodel_kernels.step_parts import StepParams
 
 WITHIN_90 = 1.645
 """Standard deviations of a normal value on either side of nine tenths of it."""

@@ -27,7 +27,8 @@ from perfmodel.lowering.published_run import (
 )
 from perfmodel.studies.frozen_weights import frozen_step_time
 from perfmodel_kernels.layout import Layout
-from perfmodel_kernels.step import StepMetrics, StepParams, training_step
+from perfmodel_kernels.step import StepMetrics, training_step
+from perfmodel_kernels.step_parts import StepParams
 
 CHUNK = 256
 """Rows of one call; shorter files repeat their last row, so that one program serves all."""

@@ -21,7 +21,7 @@ from perfmodel.studies.run_predictions import (
     metrics_of,
     sensitivities,
 )
-from perfmodel_kernels.step import StepParams
+from perfmodel_kernels.step_parts import StepParams
 
 NOISE = 0.1
 """Of the logarithm of a time; identical rows scatter by 1-8 %, the model by more. estimate."""
@@ -304,13 +304,16 @@ def _notes(found: Fit, errors: Mapping[str, Mapping[str, float]]) -> Iterator[st
     said = sum(one.identified for one in found.estimates)
     means = {name: np.mean(list(each.values())) for name, each in errors.items()}
     yield f"{said} parameters are identified, the others stay."
-    yield "Mean over families of the mean absolute error: " + ", ".join(
-        f"{name} {mean:.1%}" for name, mean in means.items()
+    yield (
+        "Mean over families of the mean absolute error: "
+        + ", ".join(f"{name} {mean:.1%}" for name, mean in means.items())
+        + "."
     )
-    each = errors["in sample"]
-    yield "By family, in sample and left out: " + ", ".join(
-        f"{name} {each[name]:.1%} {errors['left out'][name]:.1%}" for name in each
-    )
+    stated = [
+        f"{name} {' '.join(f'{each[name]:.1%}' for each in errors.values())}"
+        for name in errors["in sample"]
+    ]
+    yield f"By family, at the priors, in sample and left out: {', '.join(stated)}."
 
 
 def _edits(problem: Problem, found: Fit, library: Library) -> list[Edit]:

@@ -7,13 +7,14 @@ import numpy as np
 
 from perfmodel_kernels.building import Facility, NodePower
 from perfmodel_kernels.collectives import Library
+from perfmodel_kernels.exposure import Overlap
 from perfmodel_kernels.layout import KEYS, NONE, ZERO1, Layout
 from perfmodel_kernels.memory import Reserve, Widths
 from perfmodel_kernels.operators import ChipRates, KernelSet
 from perfmodel_kernels.power import ChipPower, Links
 from perfmodel_kernels.schedule import Spread
 from perfmodel_kernels.site import SiteParams
-from perfmodel_kernels.step import Host, Overlap, Stack, StepParams, Workload
+from perfmodel_kernels.step_parts import Host, Stack, StepParams, Workload
 from perfmodel_kernels.topology import Network
 from perfmodel_kernels.transformer import Model, Share
 

@@ -50,7 +50,8 @@ SOUND = tuple(
     for name in (
         "building", "exposure", "extremes", "in_flight", "layout", "max_plus", "memory",
         "operators", "parameters", "placement", "power", "schedule", "schedule_orders", "site",
-        "stage_orders", "step", "timeline", "topology", "traffic", "transformer", "volume",
+        "stage_orders", "step", "step_energy", "step_parts", "timeline", "topology", "traffic",
+        "transformer", "volume",
     )
 )  # fmt: skip
 

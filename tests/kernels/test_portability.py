@@ -33,6 +33,8 @@ from perfmodel_kernels import (
     site,
     stage_orders,
     step,
+    step_energy,
+    step_parts,
     step_timeline,
     timeline,
     topology,
@@ -226,8 +228,14 @@ KERNELS: dict[Callable, tuple] = {
     exposure.pass_times: (PLACEMENT, TIMES, TRAFFIC, STACK.overlap, 1.0),
     exposure.data_exposure: (LAYOUT, TRAFFIC, WINDOW, STACK.overlap),
     volume.step_volume: (PLACEMENT, TRAFFIC),
-    step.step_parts: (STEP, LAYOUT),
-    step.stage_times: (jax.eval_shape(step.step_parts, STEP, LAYOUT), STACK.overlap),
+    step_parts.step_parts: (STEP, LAYOUT),
+    step_parts.stage_times: (jax.eval_shape(step_parts.step_parts, STEP, LAYOUT), STACK.overlap),
+    step_energy.step_energy: (
+        TIMES,
+        step_energy.Spent(*([1.0] * 4)),
+        jax.eval_shape(volume.step_volume, PLACEMENT, TRAFFIC),
+        LINKS,
+    ),
     step.update_time: (STEP, PLACEMENT),
     step.training_step: (STEP, LAYOUT),
     site.site_power: (500.0, 1000.0, SITE),
@@ -239,8 +247,8 @@ KERNELS: dict[Callable, tuple] = {
 MODULES = (
     building, collectives, exchange, exposure, extremes, in_flight, layout, level_methods,
     linpack, max_plus, memory, message_methods, message_passing, operators, parameters, placement,
-    power, roofline, schedule, schedule_orders, site, stage_orders, step, step_timeline,
-    timeline, topology, traffic, transformer, volume,
+    power, roofline, schedule, schedule_orders, site, stage_orders, step, step_energy,
+    step_parts, step_timeline, timeline, topology, traffic, transformer, volume,
 )  # fmt: skip
 EAGER = {
     transformer.contract,

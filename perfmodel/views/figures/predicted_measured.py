@@ -9,6 +9,7 @@ from perfmodel.views.figures.sheet import Rows, distinct, house_style, select, s
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.ticker import Locator
 
 BAND = 0.10
 """Relative error that the band shows."""
@@ -38,7 +39,10 @@ SMALLER = 0.82
 """Size of one panel of several over that of a lone one."""
 
 DECADES = 2.0
-"""Axes shorter than this have ticks at round values, not at powers of ten alone."""
+"""Axes shorter than this have ticks at 1, 2 and 5, not at powers of ten alone."""
+
+ROUND = 1.0
+"""Axes shorter than this have ticks at round values."""
 
 
 class Axis(NamedTuple):
@@ -153,17 +157,26 @@ def _diagonal(axes: "Axes", rows: dict[str, np.ndarray]) -> None:
 
 
 def _label(axes: "Axes", axis: Axis) -> None:
-    from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
+    from matplotlib.ticker import EngFormatter, NullFormatter
 
     low, high = axes.get_xlim()
-    few = np.log10(high / low) < DECADES
+    decades = float(np.log10(high / low))
     for side, name in ((axes.xaxis, "measured"), (axes.yaxis, "predicted")):
-        side.set_major_locator(MaxNLocator(4, prune="both") if few else LogLocator(numticks=7))
+        side.set_major_locator(_locator(decades))
         side.set_major_formatter(EngFormatter(axis.unit, sep=" "))
         side.set_minor_formatter(NullFormatter())
         side.set_label_text(f"{name} {axis.quantity}")
-    if few:
+    if decades < ROUND:
         axes.tick_params(axis="x", rotation=30)  # round values crowd at the upper end
+
+
+def _locator(decades: float) -> "Locator":
+    """Ticks for an axis of some decades."""
+    from matplotlib.ticker import LogLocator, MaxNLocator
+
+    if decades < ROUND:
+        return MaxNLocator(4, prune="both")
+    return LogLocator(subs=(1.0, 2.0, 5.0)) if decades < DECADES else LogLocator(numticks=7)
 
 
 def _worst(rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
