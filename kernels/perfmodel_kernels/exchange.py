@@ -1,5 +1,7 @@
 """Everyone to everyone: all-to-all by algorithm, and tokens on their way to experts."""
 
+from typing import NamedTuple
+
 import jax.numpy as jnp
 
 from perfmodel_kernels._typing import AlgorithmCalls, CallLevels, Calls, Levels, Real, Scalar
@@ -207,25 +209,38 @@ def distinct_units(copies: Scalar, units: Scalar, limit: Scalar) -> Real:
     return jnp.minimum(units * (1.0 - missed), limit)
 
 
+class Routing(NamedTuple):
+    """How tokens find their experts."""
+
+    copies: Scalar
+    """Experts that a token visits."""
+    limit: Scalar
+    """Outer units that a token's experts may lie on."""
+    merged: Scalar
+    """1 where a token travels once to all of its experts on one unit, 0 where once to each."""
+
+
 def expert_exchange_traffic(
-    tokens: Scalar, copies: Scalar, limit: Scalar, reach: Reach, network: Network
+    tokens: Scalar, routing: Routing, reach: Reach, network: Network
 ) -> Levels:
     r"""Token copies per chip that cross each level when tokens travel to their experts.
 
     A token leaves its scale-up domain once per other domain that holds one of its experts and is
-    multiplied there: only a domain forwards, switches outside do not. Combine is the mirror image.
+    multiplied there: only a domain forwards, switches outside do not. Software that does not merge
+    the copies of a token sends one to each of its :math:`c` experts, :math:`u = c`. Combine is the
+    mirror image.
 
     .. math:: x_0 = T u(n) \left(1 - \frac{1}{g_0}\right),\quad
         x_l = T u(n / g_0) \frac{g_l - g_{l-1}}{n}
+
+    With copies apart, :math:`x_0 = T c (g_0 - 1) / n`.
 
     Parameters
     ----------
     tokens
         Tokens :math:`T` that one chip holds.
-    copies
-        Experts that a token visits.
-    limit
-        Outer units that a token's experts may lie on.
+    routing
+        Experts of a token, and whether its copies are merged.
     reach
         How the expert-parallel group lies, an axis of one call.
     network
@@ -242,9 +257,11 @@ def expert_exchange_traffic(
     """
     size = reach.within[0, -1]
     domain = (reach.within[0] * reach.inner).sum()
-    domains = distinct_units(copies, size / domain, limit)
+    copies, merged = routing.copies, routing.merged > 0.5
+    domains = jnp.where(merged, distinct_units(copies, size / domain, routing.limit), copies)
     outside = tokens * domains * (reach.within - reach.below)[0] / size
-    copied = tokens * distinct_units(copies, size, copies) * (1.0 - 1.0 / domain)
+    forwarded = distinct_units(copies, size, copies) * (1.0 - 1.0 / domain)
+    copied = tokens * jnp.where(merged, forwarded, copies * (domain - 1.0) / size)
     return jnp.where(reach.inner > 0.5, copied, jnp.where(network.scaleup > 0.5, 0.0, outside))
 
 

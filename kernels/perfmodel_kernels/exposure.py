@@ -103,9 +103,9 @@ class _Pass(NamedTuple):
     host: Blocks
     """Time in which the host issues the kernels."""
 
-    def exposed(self, overlap: Overlap) -> "_Pass":
+    def exposed(self, overlap: Overlap, late: Blocks) -> "_Pass":
         """The same with communication behind computation, as far as it can hide, and the host
-        behind the device.
+        behind the device, but for what it issues once the device has counted the tokens.
         """
         compute, slowdown = self.matrix + self.attention, overlap.slowdown
         shown = self._replace(
@@ -114,7 +114,8 @@ class _Pass(NamedTuple):
             expert=_hide(self.expert, overlap.expert, compute, slowdown),
             host=jnp.zeros_like(self.host),
         )
-        return shown._replace(host=jnp.maximum(self.host - jnp.stack(shown).sum(0), 0.0))
+        ahead = jnp.maximum(self.host - jnp.stack(shown).sum(0), 0.0)
+        return shown._replace(host=ahead + late)
 
 
 def pass_times(
@@ -159,7 +160,7 @@ def pass_times(
         context,
         jnp.where(HAS_EXPERTS, traffic.dispatch + traffic.combine + split, 0.0),
         times.issue_forward,
-    ).exposed(overlap)
+    ).exposed(overlap, times.experts_forward)
     behind = _Pass(
         times.matrix_backward,
         times.attention_backward,
@@ -168,7 +169,7 @@ def pass_times(
         context_rounds(layout) * context,
         jnp.where(HAS_EXPERTS, 2.0 * traffic.combine + split, 0.0),  # gradients: 16 bits both ways
         times.issue_backward,
-    ).exposed(overlap)
+    ).exposed(overlap, times.experts_backward)
     again = layout.recomputed * _recomputed(layout.recompute, ahead, fused)
     return PassTimes(
         forward=jnp.stack([*ahead[:3], jnp.zeros_like(again), *ahead[3:]]),

@@ -28,6 +28,7 @@ from perfmodel_kernels.roofline import (
 from perfmodel_kernels.transformer import (
     ELEMENTWISE_BLOCKS,
     GEMM_BLOCKS,
+    HAS_EXPERTS,
     IS_LAYER,
     IS_SCORE,
     IS_SOFTMAX,
@@ -39,6 +40,10 @@ from perfmodel_kernels.transformer import (
     elementwise_bytes,
     gemm_shapes,
 )
+
+EXPERT_PRODUCTS = 2.0
+"""Products of an expert in the backward pass over those in the forward pass: each matrix has a
+gradient of its input and one of its weights."""
 
 BACKWARD_FLOP = 2.5
 """Fused attention computes the scores again: five products behind two. Dao, arXiv 2307.08691."""
@@ -94,6 +99,8 @@ class KernelSet(NamedTuple):
     """Gap that one kernel adds on the device. [s]"""
     dispatch: Scalar
     """Time in which the host issues one kernel; 0 where a graph replays them. [s]"""
+    expert_dispatch: Scalar
+    """Time in which the host issues the kernels of one local expert in a forward pass. [s]"""
     fused: Scalar
     """1 where attention is one kernel, else 0."""
     passes: Scalar
@@ -112,6 +119,9 @@ class BlockTimes(NamedTuple):
     issue_forward: Blocks
     """Time in which the host issues the kernels. [s]"""
     issue_backward: Blocks
+    experts_forward: Blocks
+    """The same for the kernels of local experts, whose counts of tokens the host waits for. [s]"""
+    experts_backward: Blocks
     weight_gradient: Blocks
     """Part of the backward products that no earlier stage waits for. [s]"""
     pace: Pace
@@ -298,6 +308,8 @@ def block_times(
     busy = jnp.stack([(run * weight).sum(), layers * core.sum(), bytes_mean / hbm, nothing])
     gap = (mean_blocks * (launches.forward + launches.backward)).sum() * kernels.launch
     energy = phase_energy(pace, busy, work, power)[:3].sum()
+    local = model.experts / placement.layout.ep
+    experts = jnp.where(HAS_EXPERTS, local * kernels.expert_dispatch, 0.0)
     scores = (gemm.flop[:, 0] * weight[:, 0] * score).sum() + layers * flop
     return BlockTimes(
         matrix_forward=_by_block(forward * (1.0 - score)),
@@ -308,6 +320,8 @@ def block_times(
         elementwise_backward=traffic.backward / hbm + launches.backward * kernels.launch,
         issue_forward=launches.forward * kernels.dispatch,
         issue_backward=launches.backward * kernels.dispatch,
+        experts_forward=experts,
+        experts_backward=EXPERT_PRODUCTS * experts,
         weight_gradient=_by_block(run[:, 2] * (1.0 - score)),
         pace=pace,
         carried=carried,

@@ -7,6 +7,7 @@ from jaxtyping import Array, Float
 
 from perfmodel_kernels._typing import Scalar
 from perfmodel_kernels.collectives import Library
+from perfmodel_kernels.exchange import Routing
 from perfmodel_kernels.exposure import EXPERT, RECOMPUTE, Overlap, PassTimes, pass_times
 from perfmodel_kernels.layout import HEADS, Layout, shard_ranks
 from perfmodel_kernels.memory import Reserve, Widths, kept_bytes, layer_activation_bytes
@@ -51,6 +52,8 @@ class Stack(NamedTuple):
     spread: Spread
     reserve: Reserve
     overlap: Overlap
+    merged: Scalar
+    """1 where a token travels once to all of its experts on one unit, 0 where once to each."""
 
 
 class StepParams(NamedTuple):
@@ -177,8 +180,7 @@ def _payloads(params: StepParams, placement: Placement) -> Payloads:
         ]),
         heads=traded,
         tokens=share.tokens / layout.tp * model.imbalance,
-        copies=copies,
-        unit_limit=model.unit_limit,
+        routing=Routing(copies, model.unit_limit, params.stack.merged),
         dispatch=params.workload.dispatch_bytes * model.hidden,
         combine=hidden,
         boundary=share.tokens * hidden / layout.tp,  # tensor ranks send a part each

@@ -8,6 +8,7 @@ from jaxtyping import Array
 from perfmodel_kernels._typing import AlgorithmCalls, CallLevels, Calls, Levels, Real, Scalar
 from perfmodel_kernels.collectives import Cost, Costs, Library, collectives_of, send_time, times_of
 from perfmodel_kernels.exchange import (
+    Routing,
     exchange_costs,
     expert_exchange_traffic,
     uniform_exchange_costs,
@@ -32,10 +33,8 @@ class Payloads(NamedTuple):
     """Queries, keys, values and outputs of one chip that trade heads for sequence. [B]"""
     tokens: Scalar
     """Tokens that one chip routes to experts."""
-    copies: Scalar
-    """Experts that a token visits."""
-    unit_limit: Scalar
-    """Outer units that they may lie on."""
+    routing: Routing
+    """How they find them."""
     dispatch: Scalar
     """Bytes of a token on its way to an expert. [B]"""
     combine: Scalar
@@ -159,9 +158,7 @@ def step_traffic(
     groups = step_groups(layout)
     reach = lay(groups, network)
     context, experts = _rows(reach, slice(CONTEXT, 2)), _rows(reach, slice(EXPERTS, 7))
-    copies = expert_exchange_traffic(
-        payloads.tokens, payloads.copies, payloads.unit_limit, experts, network
-    )
+    copies = expert_exchange_traffic(payloads.tokens, payloads.routing, experts, network)
     gathering = _rows(reach, slice(0, EXPERTS))
     costs = collectives_of(gathering, network, library)
     one = jnp.ones_like(layout.tp * layout.ep)

@@ -29,6 +29,8 @@ def lower_chip(chip: Chip, stack: Stack, number_format: Format) -> ChipRates:
     if half is None or low is None:
         raise ValueError(f"chip {chip.name!r}: peak.bf16 or peak.fp16 is needed to model training")
     efficiency, energy = chip.efficiency, chip.energy
+    ported = 1.0 if stack.native_attention else efficiency.attention_ported
+    attention = ported * stack.attention_multiplier
     return ChipRates(
         peak_16bit=half,
         peak_low=low,
@@ -37,8 +39,8 @@ def lower_chip(chip: Chip, stack: Stack, number_format: Format) -> ChipRates:
         units=float(chip.compute.units),
         tile=float(efficiency.tile),
         tile_overhead=efficiency.tile_overhead,
-        attention_forward=efficiency.attention_forward * stack.attention_multiplier,
-        attention_backward=efficiency.attention_backward * stack.attention_multiplier,
+        attention_forward=efficiency.attention_forward * attention,
+        attention_backward=efficiency.attention_backward * attention,
         attention_half_length=float(efficiency.attention_half_length),
         attention_half_width=float(efficiency.attention_half_width),
         hbm=chip.memory.bandwidth * efficiency.hbm,

@@ -39,7 +39,11 @@ FAMILIES: Mapping[str, tuple[str, ...]] = {
 """Word in the name of a framework to the stacks of it, the most telling word first."""
 
 EAGER = ("megatron", "nemo")
-"""Words in the names of software that issues kernels one by one unless it captures them."""
+"""Words in the names of software that issues kernels one by one unless it captures them, and that
+overlaps and merges the exchanges of experts only where it is told to."""
+
+MERGING = ("deepep", "hybridep")
+"""Dispatchers that send a token once to all of its experts on a rank or node."""
 
 ANY = ("megatron-2021", "megatron-2022", "megatron-2024", "megatron-core-2025")
 """Stacks by year for software that is not known."""
@@ -81,7 +85,7 @@ def _nearest_in_year(names: list[str], known: Mapping[str, int], year: int) -> s
 
 
 def stack_changes(row: RunRow) -> tuple[tuple[str, Any], ...]:
-    """What a row states of its software beside the name: attention, graphs, overlap.
+    """What a row states of its software beside the name: attention, graphs, overlap, dispatch.
 
     Parameters
     ----------
@@ -91,7 +95,7 @@ def stack_changes(row: RunRow) -> tuple[tuple[str, Any], ...]:
     Returns
     -------
     tuple[tuple[str, Any], ...]
-        Fields of the stack and their values, dotted below `overlap`.
+        Fields of the stack and their values, dotted below `overlap` and `collectives`.
     """
     found: list[tuple[str, Any]] = []
     if row.flash_attention is not None:
@@ -102,11 +106,18 @@ def stack_changes(row: RunRow) -> tuple[tuple[str, Any], ...]:
     stated = {
         "tensor": row.overlap_tp,
         "data": row.overlap_dp,
-        "expert": row.overlap_ep,
+        "expert": row.overlap_ep if row.overlap_ep is not None or not _eager(row) else 0.0,
         "pipeline": row.overlap_pp,
     }
     found += [(f"overlap.{name}", 0.0) for name, flag in stated.items() if flag == 0.0]
+    if row.moe_dispatcher is not None or _eager(row):
+        found.append(("collectives.merged_copies", row.moe_dispatcher in MERGING))
     return tuple(found)
+
+
+def _eager(row: RunRow) -> bool:
+    names = f"{row.stack} {row.framework}".lower()
+    return any(word in names for word in EAGER)
 
 
 def _captured(row: RunRow) -> bool | None:
@@ -117,9 +128,7 @@ def _captured(row: RunRow) -> bool | None:
     """
     if row.cuda_graphs is not None:
         return row.cuda_graphs > 0.5 and row.cuda_graph_scope in (None, "full_iteration")
-    names = f"{row.stack} {row.framework}".lower()
-    eager = any(word in names for word in EAGER)
-    return False if row.experts and eager else None
+    return False if row.experts and _eager(row) else None
 
 
 def changed(stack: Stack, changes: tuple[tuple[str, Any], ...]) -> Stack:
@@ -137,6 +146,8 @@ def changed(stack: Stack, changes: tuple[tuple[str, Any], ...]) -> Stack:
     Stack
         The changed copy.
     """
-    own = {name: value for name, value in changes if "." not in name}
-    inner = {name.partition(".")[2]: value for name, value in changes if "." in name}
-    return stack.model_copy(update={**own, "overlap": stack.overlap.model_copy(update=inner)})
+    update: dict[str, Any] = {name: value for name, value in changes if "." not in name}
+    for part in ("overlap", "collectives"):
+        inner = {name.partition(".")[2]: value for name, value in changes if name.startswith(part)}
+        update[part] = getattr(stack, part).model_copy(update=inner)
+    return stack.model_copy(update=update)

@@ -47,6 +47,7 @@ def lower_stack(stack: StackConfig, number_format: Format, workload: Workload) -
             cast_bytes=number_format.cast_bytes,
             launch=stack.kernel_launch,
             dispatch=0.0 if stack.cuda_graphs else stack.host_dispatch,
+            expert_dispatch=0.0 if stack.cuda_graphs else stack.expert_dispatch,
             fused=float(stack.fused_attention),
             passes=stack.elementwise_passes,
         ),
@@ -64,6 +65,7 @@ def lower_stack(stack: StackConfig, number_format: Format, workload: Workload) -
             data=overlap.data,
             slowdown=overlap.compute_slowdown,
         ),
+        merged=float(stack.collectives.merged_copies),
     )
 
 

@@ -19,6 +19,7 @@ from perfmodel.lowering.published_exchange import Exchange, lower_exchange
 from perfmodel.studies.judged import Judged, Judgement
 from perfmodel_kernels.exchange import (
     DIRECT,
+    Routing,
     all_to_all_times,
     distinct_units,
     exchange_time,
@@ -61,7 +62,8 @@ def timed(exchange: Exchange) -> Timed:
     """
     network, library = exchange.network, exchange.library
     reach = lay(exchange.group, network)
-    sent = expert_exchange_traffic(exchange.tokens, exchange.copies, exchange.limit, reach, network)
+    routing = Routing(exchange.copies, exchange.limit, jnp.ones_like(exchange.copies))
+    sent = expert_exchange_traffic(exchange.tokens, routing, reach, network)
     together = exchange_time(sent * exchange.width, exchange.group, network, library)
     one = jnp.ones_like(exchange.group.size)
     payload = one * exchange.tokens * exchange.copies * exchange.width

@@ -125,12 +125,19 @@ LIBRARY = Library(allowed=np.ones(5), launch=7e-6, pipelining=0.9, tree_share=0.
 
 STACK = Stack(
     kernels=KernelSet(
-        element_bytes=1.0, cast_bytes=4.0, launch=1.5e-6, dispatch=4e-6, fused=1.0, passes=1.5
+        element_bytes=1.0,
+        cast_bytes=4.0,
+        launch=1.5e-6,
+        dispatch=4e-6,
+        expert_dispatch=1e-4,
+        fused=1.0,
+        passes=1.5,
     ),
     overhead=0.02,
     spread=Spread(between=0.005, within=0.02),
     reserve=Reserve(framework=6e9, bucket=160e6),
     overlap=Overlap(tensor=0.5, context=0.8, expert=0.5, pipeline=0.8, data=0.9, slowdown=0.1),
+    merged=1.0,
 )
 
 NODE = NodePower(

@@ -175,8 +175,7 @@ KERNELS: dict[Callable, tuple] = {
     exchange.distinct_units: (8.0, np.ones(5), np.ones(5)),
     exchange.expert_exchange_traffic: (
         512.0,
-        8.0,
-        4.0,
+        exchange.Routing(8.0, 4.0, 1.0),
         jax.eval_shape(topology.lay, GROUP, NETWORK),
         NETWORK,
     ),

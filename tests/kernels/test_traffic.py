@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from perfmodel_kernels.exchange import Routing
 from perfmodel_kernels.layout import DDP, HEADS
 from perfmodel_kernels.traffic import (
     CONTEXT,
@@ -26,8 +27,7 @@ PAYLOADS = Payloads(
     gathers=np.array([50e6, 20e6, 4e9, 2e9, 1e9, 0.5e9, 0.25e9, 30e6]),
     heads=np.float64(15e6),
     tokens=np.float64(1024.0),
-    copies=np.float64(4.0),
-    unit_limit=np.float64(4.0),
+    routing=Routing(np.float64(4.0), np.float64(4.0), np.float64(1.0)),
     dispatch=np.float64(6144.0),
     combine=np.float64(12288.0),
     boundary=np.float64(12.5e6),

@@ -219,6 +219,8 @@ class Efficiency(Config):
     """Sequence length at which half of the best share is reached."""
     attention_half_width: Count
     """Width of a head that reaches half of what the widest reach; the best share is that of 128."""
+    attention_ported: Share = Field(default=1.0)
+    """What kernels written for the generation before reach of these rates."""
     hbm: Share
     """Sustained share of the memory bandwidth."""
     scaleup: Share

@@ -215,6 +215,8 @@ class RunRow(Row):
     """0 where dispatch and combine were not overlapped."""
     overlap_pp: Flag = None
     """0 where sends were not overlapped."""
+    moe_dispatcher: Text = None
+    """Software that sends tokens to experts: alltoall, deepep, hybridep, megablox."""
     moe_routing: Text = None
     """balanced or real."""
     moe_drop: Text = None

@@ -49,6 +49,8 @@ class Collectives(Config):
     """Start of one collective on the device. [s]"""
     pipelining: Fraction
     """Share of the stages of a collective on different links that run at the same time."""
+    merged_copies: bool
+    """A token travels once to all of its experts on one rank or node, not once to each."""
     tree_share: Share
     """Bandwidth of a tree over that of a ring."""
 
@@ -64,6 +66,9 @@ class Stack(Named):
     """Gap that one kernel adds on the device. [s]"""
     host_dispatch: SecondsOrZero
     """Time in which the host issues one kernel; it shows where kernels are shorter. [s]"""
+    expert_dispatch: SecondsOrZero
+    """Time in which the host issues the kernels of one local expert in a forward pass; the device
+    waits for it, since the host learns from the device how many tokens an expert has. [s]"""
     cuda_graphs: bool
     """Kernels are captured once and replayed, so that no host issues them."""
     step_overhead: Seconds
@@ -74,6 +79,8 @@ class Stack(Named):
     """Attention relative to the chip's best kernels."""
     fused_attention: bool
     """Attention in one kernel that never writes the score matrix."""
+    native_attention: bool
+    """That kernel is written for the generation of the chip, not for the one before."""
     elementwise_passes: Positive
     """Trips of the hidden state through HBM that norms, residuals and activations cost,
     relative to perfectly fused kernels."""
