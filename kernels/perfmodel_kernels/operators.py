@@ -61,7 +61,7 @@ class ChipRates(NamedTuple):
     fraction_low: Scalar
     """Best sustained share of the low-precision peak."""
     units: Scalar
-    """Units that share a matrix product."""
+    """Units, or groups of them, that share a matrix product and take one tile each."""
     tile: Scalar
     """Edge of an output tile."""
     tile_overhead: Scalar

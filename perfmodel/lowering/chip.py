@@ -36,7 +36,7 @@ def lower_chip(chip: Chip, stack: Stack, number_format: Format) -> ChipRates:
         peak_low=low,
         fraction_16bit=efficiency.gemm_16bit * stack.gemm_multiplier,
         fraction_low=getattr(efficiency, number_format.fraction) * stack.gemm_multiplier,
-        units=float(chip.compute.units),
+        units=chip.compute.units / efficiency.tile_units,
         tile=float(efficiency.tile),
         tile_overhead=efficiency.tile_overhead,
         attention_forward=efficiency.attention_forward * attention,

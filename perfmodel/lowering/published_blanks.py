@@ -16,8 +16,9 @@ SEQUENCE_PARALLEL_FROM = 2023
 OPTIMIZER_SHARDED_FROM = 2023
 """First year in which replicas of a run that does not say share the optimiser's states."""
 
-WHOLE_EXPERTS_FROM = 2025
-"""First year in which tensor ranks of a run that does not say do not split experts."""
+WHOLE_EXPERTS = ("bridge", "automodel", "primus")
+"""Words in the names of software whose recipes keep an expert on one rank; Megatron-Core splits it
+over the tensor ranks unless it is told otherwise."""
 
 FULLY_SHARDED = ("fsdp", "zero-3", "torchtitan", "maxtext", "automodel", "paxml", "pax", "zero3")
 """Words in the name of a framework whose runs share weights unless they say otherwise."""
@@ -188,7 +189,7 @@ def _modes(row: RunRow) -> dict[str, Any]:
     fully = any(word in names for word in FULLY_SHARDED)
     replicas = "zero1" if year >= OPTIMIZER_SHARDED_FROM else "ddp"
     recompute = "full" if year <= FULL_RECOMPUTE_UNTIL else "none"
-    whole = year >= WHOLE_EXPERTS_FROM or fully
+    whole = fully or any(word in names for word in WHOLE_EXPERTS)
     return {
         "year": year,
         "recompute_mode": _recompute(row.recompute or "") or recompute,

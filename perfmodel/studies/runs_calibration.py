@@ -41,9 +41,9 @@ CLOSE = 0.02
 MOST_STEPS = 12
 """Linearisations of a search."""
 
-VISIBLE = 10.0
-"""Factor on the prior of the host's dispatch where a search begins: a host that is faster than the
-device leaves no trace in a step time, so that nothing pulls from below. estimate."""
+HOSTS = (1.0, 3.0, 6.0, 10.0, 14.0, 20.0)
+"""Factors on the prior of a host's dispatch of which a search begins at the best: a host faster
+than the device leaves no trace in a step time, so that nothing pulls from below. estimate."""
 
 FEWEST_ROWS = 5
 """Rows of a family whose error counts in the mean over families, as in the verdict."""
@@ -140,14 +140,65 @@ def fit_runs(library: Library, files: Sequence[Path]) -> Calibrated:
 
 
 def start_of(problem: Problem) -> np.ndarray:
-    """Logarithms of the priors, the dispatch of the host where it shows."""
-    raised = [knob.field is STACK_FIELDS["dispatch"] for knob in problem.knobs]
+    """Logarithms of the priors, the dispatch of each stack's host where it meets its rows best.
+
+    A search that begins on the wrong side of a kink stays there. A row runs with one stack, so that
+    one evaluation per factor tries all of them.
+
+    Parameters
+    ----------
+    problem
+        Rows and knobs.
+
+    Returns
+    -------
+    np.ndarray
+        By knob.
+    """
     priors = np.log([knob.prior for knob in problem.knobs])
-    return priors + np.where(raised, np.log(VISIBLE), 0.0)
+    hosts = [place for place, knob in enumerate(problem.knobs) if _is_dispatch(knob)]
+    reached = [problem.reach.stacks.get(run.stack, ()) for run in problem.rows.runs]
+    mine = np.array([[host in places for places in reached] for host in hosts])
+    raised = np.log(HOSTS)
+    tried = priors + raised[:, None] * np.isin(np.arange(priors.size), hosts)
+    costs = np.stack([mine @ _row_costs(problem, np.log(_times(problem, at))) for at in tried])
+    costs += 0.5 * (raised[:, None] / _spreads(problem)[hosts]) ** 2
+    priors[hosts] += raised[np.argmin(costs, axis=0)]
+    return priors
+
+
+def _is_dispatch(knob: Knob) -> bool:
+    return knob.field.path == STACK_FIELDS["dispatch"].path
+
+
+def _row_costs(problem: Problem, log_times: np.ndarray) -> np.ndarray:
+    """Half the robust square of each row, nothing where it is not fitted."""
+    error = (log_times - np.log(problem.rows.measured)) / (NOISE * THRESHOLD)
+    soft = family_weights(problem.rows) * THRESHOLD**2 * (np.sqrt(1.0 + error**2) - 1.0)
+    return np.where(np.isin(np.arange(soft.size), problem.kept), soft, 0.0)
+
+
+class Stop(NamedTuple):
+    """Where a search stands."""
+
+    logs: np.ndarray
+    """Logarithms of the knobs."""
+    cost: float
+    """Half the sum of the robust squares there, priors included."""
+    found: Fit
+    """What the model, linearised there, is best met with."""
+
+    @property
+    def move(self) -> np.ndarray:
+        """Change of the logarithms that the linearised model asks for."""
+        return _logs(self.found) - self.logs
 
 
 def search(problem: Problem, start: np.ndarray, steps: int) -> Fit:
     """Least squares by linearising the model anew until the values stay.
+
+    A step that raises the cost is taken back and repeated a third as long: where the host ends to
+    be faster than the device the model has a kink.
 
     Parameters
     ----------
@@ -161,20 +212,51 @@ def search(problem: Problem, start: np.ndarray, steps: int) -> Fit:
     Returns
     -------
     Fit
-        The last of them; not converged where the values still moved.
+        The best of them; not converged where the values still moved.
     """
-    at, before, found, rest = start, None, None, np.inf
-    for _ in range(steps):
-        found = _linear_fit(problem, at, jacobian(problem, at))
-        before = found.cost_before if before is None else before
-        move = _logs(found) - at
-        rest = float(np.max(np.abs(move) / _spreads(problem)))
-        at = at + np.clip(move, -LONGEST_STEP, LONGEST_STEP)
-        if rest < CLOSE:
+    best = _stop(problem, start)
+    before, longest = best.found.cost_before, LONGEST_STEP
+    for _ in range(steps - 1):
+        if _rest(problem, best) < CLOSE:
             break
-    if found is None or before is None:
-        raise ValueError("a search takes one linearisation or more")
-    return found._replace(cost_before=before, converged=found.converged and rest < CLOSE)
+        at = _stop(problem, best.logs + np.clip(best.move, -longest, longest))
+        if at.cost > best.cost:
+            longest /= 3.0
+        else:
+            best, longest = at, min(1.5 * longest, LONGEST_STEP)
+    ended = best.found.converged and _rest(problem, best) < CLOSE
+    return best.found._replace(cost_before=before, converged=ended)
+
+
+def _rest(problem: Problem, stop: Stop) -> float:
+    """Longest way that a knob still wants to go, in spreads of its prior."""
+    return float(np.max(np.abs(stop.move) / _spreads(problem)))
+
+
+def _stop(problem: Problem, logs: np.ndarray) -> Stop:
+    line = jacobian(problem, logs)
+    return Stop(logs, cost(problem, line, logs), _linear_fit(problem, logs, line))
+
+
+def cost(problem: Problem, line: Line, logs: np.ndarray) -> float:
+    """What a search minimises: robust squares of the data, squares of the priors.
+
+    Parameters
+    ----------
+    problem
+        Rows and knobs.
+    line
+        The model at these logarithms.
+    logs
+        Logarithms of the knobs.
+
+    Returns
+    -------
+    float
+        Half the sum, as in :func:`perfmodel.studies.fitting.fit`.
+    """
+    priors = (logs - np.log([knob.prior for knob in problem.knobs])) / _spreads(problem)
+    return float(_row_costs(problem, line.log_time).sum() + 0.5 * (priors**2).sum())
 
 
 def jacobian(problem: Problem, logs: np.ndarray) -> Line:
@@ -362,4 +444,6 @@ def _text(knob: Knob, value: float) -> str:
     written = f"{value:.3g}"
     if knob.field.unit == "s":
         written = f'"{value * 1e3:.3g} ms"' if value > 1e-3 else f'"{value * 1e6:.3g} us"'
+    if knob.field.unit == "J/FLOP":
+        written = f'"{value * 1e12:.3g} pJ/FLOP"'
     return written.ljust(VALUE_WIDTH - len(f"{knob.field.path[-1]} = "))
