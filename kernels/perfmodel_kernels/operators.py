@@ -29,6 +29,7 @@ from perfmodel_kernels.transformer import (
     ELEMENTWISE_BLOCKS,
     GEMM_BLOCKS,
     HAS_EXPERTS,
+    IS_EXPERT,
     IS_LAYER,
     IS_SCORE,
     IS_SOFTMAX,
@@ -101,6 +102,8 @@ class KernelSet(NamedTuple):
     """Time in which the host issues one kernel; 0 where a graph replays them. [s]"""
     expert_dispatch: Scalar
     """Time in which the host issues the kernels of one local expert in a forward pass. [s]"""
+    grouped: Scalar
+    """Rate of the products of experts over that of other products."""
     fused: Scalar
     """1 where attention is one kernel, else 0."""
     passes: Scalar
@@ -155,9 +158,10 @@ class _Gemm(NamedTuple):
 def _gemms(model: Model, share: Share, chip: ChipRates, kernels: KernelSet) -> _Gemm:
     shape = gemm_shapes(model, share)
     low = jnp.asarray(LOW_PRECISION)[:, None]
+    rate = jnp.where(jnp.asarray(IS_EXPERT)[:, None], kernels.grouped, 1.0)
     units = MatrixUnits(
         peak=jnp.where(low, chip.peak_low, chip.peak_16bit),
-        fraction=jnp.where(low, chip.fraction_low, chip.fraction_16bit),
+        fraction=jnp.where(low, chip.fraction_low, chip.fraction_16bit) * rate,
         units=chip.units,
         tile=chip.tile,
         tile_overhead=chip.tile_overhead,
@@ -172,7 +176,7 @@ def _gemms(model: Model, share: Share, chip: ChipRates, kernels: KernelSet) -> _
         compute=gemm_compute_time(shape, units) * exists,
         memory=gemm_bytes(shape, element) * exists,
         flop=flop * exists,
-        energy=flop * exists * jnp.where(low, chip.flop_energy_low, chip.flop_energy_16bit),
+        energy=flop * exists / rate * jnp.where(low, chip.flop_energy_low, chip.flop_energy_16bit),
         cast=jnp.where(is_cast[None, :], cast * exists, 0.0),
     )
 

@@ -36,7 +36,7 @@ _FORMATS = {
     "fp8-block": Format("fp8-block", "fp8", "gemm_fp8", "flop_fp8", 1.0 + 4.0 / 128, 4.0625, 4.0),
     # the same with one scale byte per 32 elements
     "mxfp8": Format(
-        "mxfp8", "fp8", "gemm_fp8", "flop_fp8", 1.0 + 1.0 / 32, 4.0 + 2.0 / 32, 4.0 + 2.0 / 32
+        "mxfp8", "fp8", "gemm_mxfp8", "flop_fp8", 1.0 + 1.0 / 32, 4.0 + 2.0 / 32, 4.0 + 2.0 / 32
     ),
     # four bits and one scale byte per 16 elements, a Hadamard transform on the way
     "nvfp4": Format("nvfp4", "nvfp4", "gemm_nvfp4", "flop_nvfp4", 0.5 + 1.0 / 16, 7.1, 7.1),

@@ -42,6 +42,9 @@ EAGER = ("megatron", "nemo")
 """Words in the names of software that issues kernels one by one unless it captures them, and that
 overlaps and merges the exchanges of experts only where it is told to."""
 
+RECIPES = ("nemo", "bridge", "mlperf")
+"""Words in the names of software whose recipes overlap the collectives of tensor ranks."""
+
 MERGING = ("deepep", "hybridep")
 """Dispatchers that send a token once to all of its experts on a rank or node."""
 
@@ -104,7 +107,7 @@ def stack_changes(row: RunRow) -> tuple[tuple[str, Any], ...]:
     if captured is not None:
         found.append(("cuda_graphs", captured))
     stated = {
-        "tensor": row.overlap_tp,
+        "tensor": row.overlap_tp if row.overlap_tp is not None or not _plain(row) else 0.0,
         "data": row.overlap_dp,
         "expert": row.overlap_ep if row.overlap_ep is not None or not _eager(row) else 0.0,
         "pipeline": row.overlap_pp,
@@ -113,6 +116,12 @@ def stack_changes(row: RunRow) -> tuple[tuple[str, Any], ...]:
     if row.moe_dispatcher is not None or _eager(row):
         found.append(("collectives.merged_copies", row.moe_dispatcher in MERGING))
     return tuple(found)
+
+
+def _plain(row: RunRow) -> bool:
+    """Megatron as it is, without the recipes of a product around it."""
+    names = f"{row.stack} {row.framework}".lower()
+    return "megatron" in names and not any(word in names for word in RECIPES)
 
 
 def _eager(row: RunRow) -> bool:

@@ -48,6 +48,7 @@ def lower_stack(stack: StackConfig, number_format: Format, workload: Workload) -
             launch=stack.kernel_launch,
             dispatch=0.0 if stack.cuda_graphs else stack.host_dispatch,
             expert_dispatch=0.0 if stack.cuda_graphs else stack.expert_dispatch,
+            grouped=stack.grouped_multiplier,
             fused=float(stack.fused_attention),
             passes=stack.elementwise_passes,
         ),

@@ -130,6 +130,7 @@ STACK = Stack(
         launch=1.5e-6,
         dispatch=4e-6,
         expert_dispatch=1e-4,
+        grouped=0.9,
         fused=1.0,
         passes=1.5,
     ),

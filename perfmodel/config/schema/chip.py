@@ -205,6 +205,8 @@ class Efficiency(Config):
     """Best sustained share of the 16-bit peak at the clock that ran."""
     gemm_fp8: Share
     """Best sustained share of the FP8 peak at the clock that ran."""
+    gemm_mxfp8: Share | None = None
+    """The same with a scale for each 32 elements; none where nothing but FP8 was measured."""
     gemm_nvfp4: Share
     """Best sustained share of the FP4 peak at the clock that ran."""
     tile: Count = Field(default=128)

@@ -75,6 +75,8 @@ class Stack(Named):
     """Host work per step that nothing hides: data, logging, synchronisation. [s]"""
     gemm_multiplier: Multiplier
     """Matrix products relative to the chip's best kernels."""
+    grouped_multiplier: Multiplier
+    """Grouped products of experts relative to other products."""
     attention_multiplier: Multiplier
     """Attention relative to the chip's best kernels."""
     fused_attention: bool
