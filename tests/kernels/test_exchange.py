@@ -12,6 +12,7 @@ from perfmodel_kernels.exchange import (
     DIRECT,
     FORWARDED,
     PAIRWISE,
+    Routing,
     all_to_all_times,
     distinct_units,
     exchange_time,
@@ -39,11 +40,14 @@ from tests.kernels.played import (
 all_to_all = compiled(all_to_all_times)
 units_of = compiled(distinct_units)
 exchange = compiled(exchange_time)
+MERGED = Routing(8.0, 4.0, 1.0)
+"""A token that visits eight experts on four units at most, once each."""
 
 
 @compiled
 def exchange_traffic(tokens, copies, limit, members, network):
-    return expert_exchange_traffic(tokens, copies, limit, lay(members, network), network)
+    routing = Routing(copies, limit, np.float64(1.0))
+    return expert_exchange_traffic(tokens, routing, lay(members, network), network)
 
 
 def ratio(row: int, fabric: Fabric, payload: float, play: Callable, pipelining: float = 0.0):
@@ -265,6 +269,23 @@ def test_deepep_dispatch_over_two_nodes_within_twenty_five_percent():
     assert dispatch_time(16) == pytest.approx(1366e-6, rel=0.25)
 
 
+def test_copies_that_are_not_merged_travel_once_to_each_expert():
+    reach = lay(group(64), NETWORK)
+    apart = np.asarray(expert_exchange_traffic(512.0, MERGED._replace(merged=0.0), reach, NETWORK))
+    merged = np.asarray(expert_exchange_traffic(512.0, MERGED, reach, NETWORK))
+    # eight chips a domain: 8 of 64 ranks are near, one of them the sender
+    assert apart[0] == pytest.approx(512.0 * 8.0 * 7.0 / 64.0, rel=1e-6)
+    assert apart[1:].sum() == pytest.approx(512.0 * 8.0 * 56.0 / 64.0, rel=1e-6)
+    assert apart[1:].sum() > merged[1:].sum()
+
+
+def test_one_copy_travels_the_same_merged_or_not():
+    reach, one = lay(group(64), NETWORK), MERGED._replace(copies=1.0)
+    apart = expert_exchange_traffic(512.0, one._replace(merged=0.0), reach, NETWORK)
+    merged = expert_exchange_traffic(512.0, one, reach, NETWORK)
+    np.testing.assert_allclose(np.asarray(apart)[1:], np.asarray(merged)[1:], rtol=1e-6)
+
+
 @pytest.mark.parametrize(("field", "sign"), [("bandwidth", -1), ("latency", 1)])
 def test_gradient_of_an_exchange_equals_the_difference(field, sign):
     values = getattr(NETWORK, field)
@@ -274,7 +295,7 @@ def test_gradient_of_an_exchange_equals_the_difference(field, sign):
 
     def routed(factor):
         network = scaled(factor)
-        copies = expert_exchange_traffic(512.0, 8.0, 4.0, lay(group(64), network), network)
+        copies = expert_exchange_traffic(512.0, MERGED, lay(group(64), network), network)
         return exchange_time(copies * 7168.0, group(64), network, LIBRARY)
 
     check_gradient(routed, 1.0, sign)

@@ -47,8 +47,8 @@ TIMES = BlockTimes(
     elementwise_backward=np.array([0.6, 0.7, 0.0, 0.1, 0.1]),
     issue_forward=np.array([0.1, 0.1, 0.1, 0.2, 0.1]),
     issue_backward=np.array([0.1, 0.1, 0.1, 0.1, 0.1]),
-    experts_forward=np.array([0.0, 0.3, 0.0, 0.0, 0.0]),
-    experts_backward=np.array([0.0, 0.6, 0.0, 0.0, 0.0]),
+    experts_forward=np.zeros(5),
+    experts_backward=np.zeros(5),
     weight_gradient=np.array([4.0, 5.0, 1.0, 0.0, 3.0]),
     pace=Pace(np.ones(4), np.ones(4)),
     carried=np.float64(0.0),
@@ -166,6 +166,16 @@ def test_a_host_shows_where_the_device_outruns_it():
     np.testing.assert_allclose(found.forward[HOST], np.maximum(times.issue_forward - device, 0.0))
     assert np.count_nonzero(found.forward[HOST]) == 2  # the dense layer and the embedding
     assert np.all(np.asarray(found.backward[HOST]) == 0.0)
+
+
+def test_what_the_host_issues_behind_the_counts_of_tokens_never_hides():
+    late = np.array([0.0, 0.3, 0.0, 0.0, 0.0])
+    times = TIMES._replace(experts_forward=late, experts_backward=2.0 * late)
+    placement = place(as_arrays(EXPERTS), as_arrays(LAYOUT), 2048.0)
+    before = passes_of(placement, TIMES, TRAFFIC, HIDDEN, 1.0)
+    found = passes_of(placement, times, TRAFFIC, HIDDEN, 1.0)
+    np.testing.assert_allclose(found.forward[HOST] - before.forward[HOST], late)
+    np.testing.assert_allclose(found.backward[HOST] - before.backward[HOST], 2.0 * late)
 
 
 def test_routed_experts_need_no_gather_of_the_hidden_state():
