@@ -1,16 +1,16 @@
-"""Interval of a predicted step time, from how well its parameters are known."""
+"""Interval of a predicted step time: how its parameters are known, and what runs left out need."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from perfmodel.config.intervals import shipped_intervals
 from perfmodel.lowering.published_run import Lowered
+from perfmodel.studies.conformal import Widths
+from perfmodel.studies.measured_envelope import Job, unmeasured
 from perfmodel.studies.run_predictions import metrics_of
 from perfmodel_kernels.step_parts import StepParams
-
-WITHIN_90 = 1.645
-"""Standard deviations of a normal value on either side of nine tenths of it."""
 
 REPEATS = 0.05
 """Standard deviation of the logarithm of repeats: equal configurations of the published runs differ
@@ -94,7 +94,29 @@ def log_spread(lowered: Lowered, times: np.ndarray) -> np.ndarray:
     return np.sqrt(variance)
 
 
-def interval(times: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def half_widths(jobs: Sequence[Job]) -> np.ndarray:
+    """Half of the 90 % interval of each job, in standard deviations that the parameters give.
+
+    Parameters
+    ----------
+    jobs
+        What is predicted.
+
+    Returns
+    -------
+    np.ndarray
+        What families of runs that a fit had not seen need, more where no run was measured.
+    """
+    known = shipped_intervals()
+    width = Widths(**known.width.model_dump())
+    experts = np.array([job.experts for job in jobs], bool)
+    outside = np.array([bool(unmeasured(job, known.envelope)) for job in jobs], bool)
+    return width.of(experts, outside)
+
+
+def interval(
+    times: np.ndarray, spread: np.ndarray, width: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Ends of the 90 % interval.
 
     Parameters
@@ -103,11 +125,13 @@ def interval(times: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndar
         Predicted times. [s]
     spread
         Standard deviation of their logarithm.
+    width
+        Half-width in such deviations.
 
     Returns
     -------
     tuple[np.ndarray, np.ndarray]
         Lower and upper end. [s]
     """
-    factor = np.exp(WITHIN_90 * spread)
+    factor = np.exp(width * spread)
     return times / factor, times * factor

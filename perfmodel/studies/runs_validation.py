@@ -12,8 +12,9 @@ from perfmodel.config.library import Library
 from perfmodel.config.schema.run import RunRow
 from perfmodel.lowering.published_run import Run, Unmodelled
 from perfmodel.studies.judged import NONE, Judged, Judgement
+from perfmodel.studies.measured_envelope import job_of
 from perfmodel.studies.run_baselines import simpler
-from perfmodel.studies.run_intervals import interval, log_spread
+from perfmodel.studies.run_intervals import half_widths, interval, log_spread
 from perfmodel.studies.run_predictions import Predictions, Source, is_judged, predict
 
 NOTES = (
@@ -120,7 +121,8 @@ def _columns(found: Predictions) -> _Columns | None:
     counted = np.array([is_judged(one.run) for one in found.modelled])
     others = simpler(found.lowered, found.metrics, measured, counted)
     spread = log_spread(found.lowered, np.asarray(found.metrics.step_time, float))
-    return _Columns(found.times, *interval(found.times, spread), others)
+    jobs = [job_of(one.run) for one in found.modelled if isinstance(one.run, Run)]
+    return _Columns(found.times, *interval(found.times, spread, half_widths(jobs)), others)
 
 
 def _judgement(source: Source, prediction: _Prediction | None) -> Judgement:
