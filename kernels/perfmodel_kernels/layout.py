@@ -51,8 +51,8 @@ class Layout(NamedTuple):
     sharding: Scalar
     """Code of the sharding."""
     replicas: Scalar
-    """Copies of the sharded states (HSDP); 1 shards them over all data and context ranks, and stands
-    where nothing is sharded."""
+    """Copies of the sharded states (HSDP); 1 shards them over all data and context ranks, and is
+    also right where nothing is sharded."""
     recompute: Scalar
     """Code of the recompute mode."""
     recomputed: Scalar

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from perfmodel.engine import staging
 from perfmodel.engine.reduction import (
     Front,
-    Kept,
     Place,
     enters,
     merged,
@@ -178,7 +177,8 @@ def _chunks(generated: Iterable[Block], size: int, dropped: Counter) -> Iterator
 class _Feed(NamedTuple):
     """One chunk as the devices take it, the first axis of each array the device.
 
-    Rows come in batches, the tail repeats the last row."""
+    Rows come in batches, the tail repeats the last row.
+    """
 
     bases: NDArray[np.float32]
     """Axes: device, round, field, row."""

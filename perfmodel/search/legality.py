@@ -1,4 +1,4 @@
-"""What makes a layout legal: one rule per reason, in the one place that enumeration and users share.
+"""What makes a layout legal: one rule per reason, for enumeration and for layouts of a user.
 
 A rule takes columns of layouts, one array per field of `Layout`, and says which of them keep it. It
 needs the fields that it names and no other, so that an enumeration drops a layout as soon as these
@@ -157,27 +157,96 @@ IDLE_LAYERS = 0.06
 """Largest share of empty places in the grid of layers over stages and chunks that is searched."""
 
 RULES = (
-    Rule("heads", "tensor ranks do not divide the heads", ("tp",), lambda at, job: _divides(at["tp"], job.heads)),
-    Rule("kv_heads", "tensor ranks neither divide the key-value heads nor are a multiple", ("tp",), _kv_heads),
-    Rule("domain", "tensor ranks leave the scale-up domain", ("tp",), lambda at, job: at["tp"] <= job.domain, advice=True),
+    Rule(
+        "heads",
+        "tensor ranks do not divide the heads",
+        ("tp",),
+        lambda at, job: _divides(at["tp"], job.heads),
+    ),
+    Rule(
+        "kv_heads",
+        "tensor ranks neither divide the key-value heads nor are a multiple",
+        ("tp",),
+        _kv_heads,
+    ),
+    Rule(
+        "domain",
+        "tensor ranks leave the scale-up domain",
+        ("tp",),
+        lambda at, job: at["tp"] <= job.domain,
+        advice=True,
+    ),
     Rule("experts", "expert ranks do not divide the experts", ("ep",), _experts),
-    Rule("expert_width", "expert-tensor ranks do not divide the width of an expert", ("etp",), _expert_width),
-    Rule("expert_domain", "expert-tensor ranks leave the scale-up domain", ("etp",), lambda at, job: at["etp"] <= job.domain, advice=True),
+    Rule(
+        "expert_width",
+        "expert-tensor ranks do not divide the width of an expert",
+        ("etp",),
+        _expert_width,
+    ),
+    Rule(
+        "expert_domain",
+        "expert-tensor ranks leave the scale-up domain",
+        ("etp",),
+        lambda at, job: at["etp"] <= job.domain,
+        advice=True,
+    ),
     Rule("tokens", "context ranks get too few tokens", ("cp",), _tokens, advice=True),
     Rule("trade", "context ranks cannot trade that many heads", ("tp", "cp", "context"), _trade),
-    Rule("micro_batch", "the micro-batch is larger than the batch", ("micro_batch",), lambda at, job: at["micro_batch"] <= job.batch),
+    Rule(
+        "micro_batch",
+        "the micro-batch is larger than the batch",
+        ("micro_batch",),
+        lambda at, job: at["micro_batch"] <= job.batch,
+    ),
     Rule("layers", "more stages and chunks than layers", ("pp", "vpp"), _layers),
     Rule("stage", "a stage without layers", ("pp", "vpp"), _stage),
     Rule("idle_layers", "layers fill stages and chunks badly", ("pp", "vpp"), _idle, advice=True),
-    Rule("interleaving", "several chunks without several stages or outside 1F1B", ("pp", "vpp", "schedule"), _interleaved),
-    Rule("chips", "more chips than there are", ("tp", "cp", "pp"), lambda at, job: at["tp"] * at["cp"] * at["pp"] <= job.chips),
-    Rule("replicas", "replicas take more chips than there are", ("tp", "cp", "pp", "dp"), lambda at, job: (at["dp"] >= 1) & (at["tp"] * at["cp"] * at["pp"] * at["dp"] <= job.chips)),
-    Rule("expert_ranks", "expert ranks do not divide tensor, context and data ranks", ("tp", "cp", "dp", "ep", "etp"), _expert_ranks),
-    Rule("groups", "interleaving without micro-batches in multiples of the stages", ("pp", "vpp", "micro_batches"), _groups),
-    Rule("dualpipe", "DualPipe without an even number of stages and twice as many micro-batches", ("pp", "schedule", "micro_batches"), _dualpipe),
-    Rule("batch", "the batch moves further than it may", ("dp", "micro_batch", "micro_batches"), lambda at, job: np.abs(moved(at, job)) <= job.tolerance + 1e-9),
-    Rule("copies", "groups of shards do not divide the data ranks", ("cp", "dp", "replicas"), _copies),
-)  # fmt: skip
+    Rule(
+        "interleaving",
+        "several chunks without several stages or outside 1F1B",
+        ("pp", "vpp", "schedule"),
+        _interleaved,
+    ),
+    Rule(
+        "chips",
+        "more chips than there are",
+        ("tp", "cp", "pp"),
+        lambda at, job: at["tp"] * at["cp"] * at["pp"] <= job.chips,
+    ),
+    Rule(
+        "replicas",
+        "replicas take more chips than there are",
+        ("tp", "cp", "pp", "dp"),
+        lambda at, job: (at["dp"] >= 1) & (at["tp"] * at["cp"] * at["pp"] * at["dp"] <= job.chips),
+    ),
+    Rule(
+        "expert_ranks",
+        "expert ranks do not divide tensor, context and data ranks",
+        ("tp", "cp", "dp", "ep", "etp"),
+        _expert_ranks,
+    ),
+    Rule(
+        "groups",
+        "interleaving without micro-batches in multiples of the stages",
+        ("pp", "vpp", "micro_batches"),
+        _groups,
+    ),
+    Rule(
+        "dualpipe",
+        "DualPipe without an even number of stages or twice as many micro-batches",
+        ("pp", "schedule", "micro_batches"),
+        _dualpipe,
+    ),
+    Rule(
+        "batch",
+        "the batch moves further than it may",
+        ("dp", "micro_batch", "micro_batches"),
+        lambda at, job: np.abs(moved(at, job)) <= job.tolerance + 1e-9,
+    ),
+    Rule(
+        "copies", "groups of shards do not divide the data ranks", ("cp", "dp", "replicas"), _copies
+    ),
+)
 """In the order in which they are asked: the first one that a layout breaks is its reason."""
 
 BY_CODE = {rule.code: rule for rule in RULES}

@@ -1,4 +1,4 @@
-"""Every legal layout of a job, block by block: bases, then what pipeline and replicas add, then modes.
+"""Every legal layout of a job, generated block by block.
 
 A point is a base, a shape and a mode. Bases and modes are short lists; shapes are generated a block
 of bases at a time, so that memory does not grow with the number of points. The order of the points

@@ -50,23 +50,28 @@ SAID = {
         "vpp", "needs more than one pipeline stage and 1F1B", "1, or pp > 1 and 1f1b"
     ),
     "chips": Said(
-        "tp", "times cp = {cp} and pp = {pp} is {group:,} chips of {chips:,}", "at most {chips:,} in all"
+        "tp",
+        "times cp = {cp} and pp = {pp} is {group:,} chips of {chips:,}",
+        "at most {chips:,} in all",
     ),
     "replicas": Said(
-        "dp", "replicas of {group:,} chips are more than the site's {chips:,} chips", "at most {most:,}"
+        "dp",
+        "replicas of {group:,} chips are more than the site's {chips:,} chips",
+        "at most {most:,}",
     ),
     "expert_ranks": Said(
         "ep", "times etp = {etp} does not divide tp x cp x dp = {ranks:,}", "a divisor of it"
     ),
     "groups": Said(
         "vpp",
-        "interleaves micro-batches in multiples of pp = {pp}, dp = {dp} leaves {micro_batches} of them",
+        "interleaves micro-batches in multiples of pp = {pp}, dp = {dp} leaves {micro_batches} of "
+        "them",
         "vpp = 1, or other replicas",
     ),
     "dualpipe": Said(
         "schedule",
-        "dualpipe needs an even number of stages and {twice} micro-batches or more, an even number; "
-        "there are {micro_batches}",
+        "needs an even number of stages and of micro-batches, {twice} of these or more; there are "
+        "{micro_batches}",
         "another schedule, or fewer replicas",
     ),
     "batch": Said(
@@ -76,7 +81,7 @@ SAID = {
         "another number of replicas, or another batch",
     ),
     "copies": Said("shard_group", "does not divide cp x dp = {shards:,}", "a divisor of it"),
-}  # fmt: skip
+}
 """Code of a rule to its words."""
 
 FILLED = frozenset({"replicas", "groups", "dualpipe", "batch"})

@@ -8,8 +8,8 @@ import sys
 import jax
 import numpy as np
 import pytest
-
 from perfmodel.engine.bounded import search_modes
+
 from perfmodel.engine.run import BATCH, KEEP, search, search_scored
 from perfmodel.search.layouts import (
     Axes,
