@@ -91,6 +91,10 @@ class Best(NamedTuple):
     """What was maximised; the first respect of a front."""
 
 
+GRID = (8, 129)
+"""Cells of the map: powers of two of tensor ranks, pipeline stages."""
+
+
 class Found(NamedTuple):
     """What a search finds."""
 
@@ -108,6 +112,8 @@ class Found(NamedTuple):
     """Of these, those within the bounds."""
     dropped: Counter
     """Points that are not legal, by the code of the rule that they break."""
+    grid: np.ndarray
+    """Highest throughput by tensor ranks and stages, minus infinity where nothing fits."""
 
 
 def search(
@@ -262,7 +268,7 @@ class _Run:
 
     def found(self, dropped: Counter) -> Found:
         """Fetches what the devices kept and joins it."""
-        kept, front = jax.tree.map(np.asarray, self.state)
+        kept, front, grid = jax.tree.map(np.asarray, self.state)
         lists = {
             name: self._best(kept.score[:, number], kept.place, kept.table[:, number], number)
             for number, name in enumerate(OBJECTIVES)
@@ -270,7 +276,7 @@ class _Run:
         points, feasible, wanted = (int(count) for count in self.counts)
         edge = self._front(front) if self.limits.respects else None
         lost = int(front.lost.sum())
-        return Found(lists, edge, lost, points, feasible, wanted, dropped)
+        return Found(lists, edge, lost, points, feasible, wanted, dropped, grid.max(0))
 
     def _best(self, score: np.ndarray, place: Place, table: np.ndarray, number: int) -> Best:
         """Joins the lists of all devices for one objective."""
@@ -364,6 +370,7 @@ def _programs(devices: tuple, form: Form, modes: int) -> _Programs:
     empty = (
         no_points(len(OBJECTIVES), KEEP, kernel.columns),
         no_front(SLOTS, len(RESPECTS), kernel.columns),
+        jnp.full(GRID, -jnp.inf, jnp.float32),
     )
     placed = NamedSharding(mesh, split)
     empty = jax.device_put(
@@ -473,7 +480,7 @@ class _Kernel:
 
     def points(self, shared: Any, tables: Any, feed: Any, options: Any, state: Any) -> Any:
         """Evaluates all points of a device and updates what it keeps."""
-        feed, (kept, front) = jax.tree.map(lambda part: part[0], (feed, state))
+        feed, (kept, front, grid) = jax.tree.map(lambda part: part[0], (feed, state))
         bases, groups = (table[0] for table in tables)
         count = options.modes.shape[0]
 
@@ -484,7 +491,7 @@ class _Kernel:
             outer = bases[base].T, groups[group].T
             shapes = feed.shapes[number]
             inner = self._stage(staging.SHAPE, SHAPE, shapes, shared, *outer)
-            own, replica = feed_rows(feed.bases, base), feed_rows(feed.groups, group)
+            own, replica = _picked(feed.bases, base), _picked(feed.groups, group)
             batch = _Batch(
                 (shared, *outer, inner), jnp.concatenate([own, replica, shapes]), exists,
                 feed.place[0] + local,
@@ -498,16 +505,20 @@ class _Kernel:
                 carried, done, hopeful = self._mode(batch, mode, options, (carried, done))
                 return mode + 1, hopeful, done, carried
 
-            start = jnp.int32(0), jnp.bool_(True), jnp.zeros(BATCH, bool), carried
-            return lax.while_loop(go_on, one_mode, start)[3]
+            nothing = jnp.full(BATCH, -jnp.inf, jnp.float32)
+            own = (*carried[:3], nothing)
+            start = jnp.int32(0), jnp.bool_(True), jnp.zeros(BATCH, bool), own
+            *state, peak = lax.while_loop(go_on, one_mode, start)[3]
+            cell = _cell(batch.fields)
+            return *state, carried[3].at[cell].max(peak)
 
-        start = kept, front, jnp.zeros(3, jnp.int32)
-        kept, front, counts = lax.fori_loop(0, feed.rounds[2], one_round, start)
-        return jax.tree.map(lambda part: part[None], ((kept, front), counts))
+        start = kept, front, jnp.zeros(3, jnp.int32), grid
+        kept, front, counts, grid = lax.fori_loop(0, feed.rounds[2], one_round, start)
+        return jax.tree.map(lambda part: part[None], ((kept, front, grid), counts))
 
     def _mode(self, batch: "_Batch", mode: Any, options: Any, walk: Any) -> tuple:
         """Evaluates one mode of a batch."""
-        (kept, front, counts), done = walk
+        (kept, front, counts, peak), done = walk
         values = options.modes[mode]
         found = self._stage(staging.MODE, MODE, values, *batch.tables)
         outputs = jnp.stack([leaf.astype(jnp.float32) for leaf in jax.tree.leaves(found)])
@@ -540,7 +551,7 @@ class _Kernel:
         left = legal & ~fits & (scores[0] >= kept.score[0, -1])
         done = jnp.where(mode == 0, ~left, done | fits)
         hopeful = ~options.bounded | ~done.all()
-        return (kept, front, counts + tally), done, hopeful
+        return (kept, front, counts + tally, jnp.maximum(peak, score[0])), done, hopeful
 
 
 class _Batch(NamedTuple):
@@ -553,7 +564,15 @@ class _Batch(NamedTuple):
     place: Any
 
 
-def feed_rows(rows: Any, index: Any) -> Any:
+def _cell(fields: Any) -> tuple[Any, Any]:
+    """Cell of the map that each shape belongs to."""
+    names = (*BASE, *GROUP, *SHAPE)
+    tensor, stages = fields[names.index("tp")], fields[names.index("pp")]
+    power = jnp.log2(tensor).round().astype(jnp.int32)
+    return jnp.minimum(power, GRID[0] - 1), jnp.minimum(stages.astype(jnp.int32), GRID[1] - 1)
+
+
+def _picked(rows: Any, index: Any) -> Any:
     """Rows of a dealt table by their number. Axes: field, point."""
     return rows[index // BATCH, :, index % BATCH].T
 

@@ -89,10 +89,10 @@ class Axes(NamedTuple):
     ep: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 128, 256)
     etp: tuple[int, ...] = (1,)
     micro_batch: tuple[int, ...] = (1, 2, 4, 8)
-    accumulate: tuple[float, ...] = (0.0, 1.5, 2.0)
+    accumulate: tuple[float, ...] = (0.0,)
     """Micro-batches per step: the fewest that the chips allow, then at least as many times as
     much; whole numbers below 1 stand for the fewest."""
-    more: int = 1
+    more: int = 0
     """How many micro-batches, or groups of them, above each of these are tried as well."""
     sharding: tuple[str, ...] = ("zero1", "zero3")
     shard_group: tuple[int, ...] = ()
@@ -104,13 +104,26 @@ class Axes(NamedTuple):
     offload_activations: tuple[float, ...] = (0.0,)
 
 
+USUAL = Axes(
+    context=("ring", "all-to-all"),
+    schedule=("1f1b", "zero-bubble", "dualpipe"),
+    ep=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
+    micro_batch=(1, 2, 4),
+    accumulate=(0.0, 2.0),
+    sharding=("ddp", "zero1", "zero2", "zero3"),
+    shard_group=(64,),
+    recomputed=(0.5, 1.0),
+)
+"""What frameworks offer to everyone."""
+
 WIDE = Axes(
     sequence_parallel=(1, 0),
     context=("ring", "all-to-all"),
     schedule=("1f1b", "zero-bubble", "dualpipe"),
     ep=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
     etp=(1, 2, 4, 8),
-    accumulate=(0.0, 1.25, 1.5, 2.0, 3.0, 4.0),
+    accumulate=(0.0, 1.5, 2.0, 4.0),
+    more=1,
     sharding=("ddp", "zero1", "zero2", "zero3"),
     shard_group=(8, 64, 512),
     recomputed=(0.25, 0.5, 0.75, 1.0),

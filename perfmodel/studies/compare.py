@@ -25,7 +25,7 @@ RATIOS = (
 """Quantities whose ratio to the AI factory is reported."""
 
 
-AXES = Axes(micro_batch=(1, 2, 4), accumulate=(0.0, 2.0), more=0)
+AXES = Axes(micro_batch=(1, 2, 4))
 """Axes of the comparison: larger micro-batches have not won on any shipped site."""
 
 

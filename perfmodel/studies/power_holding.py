@@ -17,7 +17,7 @@ ROUNDS = 4
 MARGIN = 0.998
 """Chips kept over those that would draw the limit by the last search: layouts differ in power."""
 
-AXES = Axes(micro_batch=(1, 2, 4), accumulate=(0.0, 2.0), more=0)
+AXES = Axes(micro_batch=(1, 2, 4))
 """As in a comparison of sites."""
 
 
