@@ -17,6 +17,7 @@ DONE, INTERRUPTED = 0, 130
 VERBS = {
     "compare": "perfmodel.commands.compare:compare",
     "estimate": "perfmodel.commands.estimate:estimate",
+    "search": "perfmodel.commands.search:search",
     "power": "perfmodel.commands.power:power",
     "network": "perfmodel.commands.network:network",
     "validate": "perfmodel.commands.validate:validate",
