@@ -45,6 +45,7 @@ class Question(NamedTuple):
     where: Sequence[str]
     axes: str
     explain: Sequence[str]
+    decide: int
 
 
 class Delivery(NamedTuple):
@@ -98,15 +99,23 @@ def ask(question: Question, library: Library) -> tuple[Scenario, Any]:
     for one in named:
         check_layout(one)
     respects = tuple(filter(None, question.pareto.split(",")))
-    asked = Asked(question.objective, question.top, respects, bounds, AXES[question.axes], named)
+    axes = AXES[question.axes]
+    asked = Asked(question.objective, question.top, respects, bounds, axes, named, question.decide)
     return own, asked
 
 
 def _top_faults(question: Question) -> list[Fault]:
-    if 1 <= question.top <= MOST:
-        return []
-    expected = f"a number from 1 to {MOST}"
-    return [Fault(field="--top", value=str(question.top), problem="", expected=expected)]
+    numbers = (("--top", question.top, 1), ("--decide", question.decide, 0))
+    return [
+        Fault(
+            field=option,
+            value=str(number),
+            problem="is out of range",
+            expected=f"a number from {least} to {MOST}",
+        )
+        for option, number, least in numbers
+        if not least <= number <= MOST
+    ]
 
 
 def _front_faults(text: str) -> list[Fault]:

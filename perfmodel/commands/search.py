@@ -18,6 +18,7 @@ def search(
     where: Annotated[list[str] | None, Parameter(consume_multiple=True, negative=())] = None,
     axes: Literal["few", "usual", "all"] = "usual",
     explain: Annotated[list[str] | None, Parameter(negative=())] = None,
+    decide: int = 4,
     out: Path | None = None,
     format: Literal["table", "json", "csv"] = "table",
     device: Literal["auto", "cpu", "gpu", "tpu"] = "auto",
@@ -52,6 +53,9 @@ def search(
         value that the model knows.
     explain
         A layout to hold against the best one, such as tp=8,pp=16,dp=32.
+    decide
+        How many of the best have their pipelines played operation by operation, which decides
+        their order; 0 leaves it to the closed forms.
     out
         Folder for search.parquet, the front and the figures.
     format
@@ -71,7 +75,7 @@ def search(
     needs = parse_requirements(require or ())
     question = Question(
         site, workload, overrides, partition, top, objective, pareto, where or (), axes,
-        explain or (),
+        explain or (), decide,
     )  # fmt: skip
     scenario, asked = ask(question, Library(configs or ()))
     return deliver(scenario, asked, Delivery(out, format, device, needs, started))

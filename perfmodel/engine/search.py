@@ -39,6 +39,9 @@ ROUNDS = 16
 SLOTS = 128
 """Points that a front holds."""
 
+MODES = 256
+"""Modes come in tables of a multiple of this length, so that one program serves most spaces."""
+
 KEEP = 16
 """Points that each objective keeps."""
 
@@ -244,7 +247,7 @@ class _Run:
     def __init__(self, params: SiteParams, asked: Space, limits: Limits) -> None:
         form, given = flat(params)
         self.asked, self.limits = asked, limits
-        self.programs = _programs(tuple(jax.local_devices()), form, len(asked.modes))
+        self.programs = _programs(tuple(jax.local_devices()), form, _padded(asked.modes))
         self.size = BATCH * ROUNDS * len(jax.local_devices())
         self.shared = np.asarray(self.programs.prepare(given))
         self.state = self.programs.empty
@@ -312,7 +315,8 @@ class _Options(NamedTuple):
     """Limits as arrays."""
 
     modes: NDArray[np.float32]
-    """Axes: mode, field."""
+    """Axes: mode, field; behind the last one zeros."""
+    mode_count: NDArray[np.int32]
     power: NDArray[np.float32]
     respects: NDArray[np.bool_]
     """Which respects count."""
@@ -326,14 +330,22 @@ def _options(limits: Limits, asked: Space) -> _Options:
     columns = len(FIELDS) + evaluation_structure().num_leaves
     low = np.full(columns, -np.inf) if limits.low is None else limits.low
     high = np.full(columns, np.inf) if limits.high is None else limits.high
+    modes = np.zeros((_padded(asked.modes), len(MODE)), np.float32)
+    modes[: len(asked.modes)] = asked.modes
     return _Options(
-        modes=asked.modes.astype(np.float32),
+        modes=modes,
+        mode_count=np.int32(len(asked.modes)),  # type: ignore[arg-type]
         power=np.float32(min(limits.power, 3e38)),  # type: ignore[arg-type]
         respects=np.array([name in limits.respects for name in RESPECTS]),
         bounds=np.stack([low, high]).astype(np.float32),
         some_bounds=np.array(bool(np.isfinite(low).any() or np.isfinite(high).any())),
         bounded=np.array(limits.bounded),
     )
+
+
+def _padded(modes: NDArray) -> int:
+    """Length of the table that holds some modes."""
+    return -(-max(len(modes), 1) // MODES) * MODES
 
 
 class _Programs(NamedTuple):
@@ -355,7 +367,7 @@ LEVEL = {
 
 @cache
 def _programs(devices: tuple, form: Form, modes: int) -> _Programs:
-    """Compiles once per set of devices, form of the parameters and number of modes."""
+    """Compiles once per set of devices, form of the parameters and length of the mode table."""
     mesh = Mesh(np.array(devices), ("points",))
     split, whole = PartitionSpec("points"), PartitionSpec()
     point = Layout(*[jax.ShapeDtypeStruct((), np.float32)] * len(Layout._fields))
@@ -427,6 +439,7 @@ def _examples(
     )
     options = _Options(
         modes=whole(modes, len(MODE)),
+        mode_count=whole(kind=np.int32),
         power=whole(),
         respects=whole(len(RESPECTS), kind=bool),
         bounds=whole(2, kernel.columns),
@@ -482,7 +495,7 @@ class _Kernel:
         """Evaluates all points of a device and updates what it keeps."""
         feed, (kept, front, grid) = jax.tree.map(lambda part: part[0], (feed, state))
         bases, groups = (table[0] for table in tables)
-        count = options.modes.shape[0]
+        count = options.mode_count
 
         def one_round(number: Any, carried: Any) -> Any:
             local = number * BATCH + jnp.arange(BATCH, dtype=jnp.int32)

@@ -1,5 +1,6 @@
 """The best layouts of one job by an objective, why the others lost, and the front between aims."""
 
+import math
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -19,6 +20,10 @@ from perfmodel.studies.best_layout import Row, job, layout_row
 from perfmodel.studies.bounds import Bounds
 from perfmodel.studies.envelope import outside
 from perfmodel.studies.power_limit import limit_of
+from perfmodel.studies.scanned import decided
+
+PLAYED = ("throughput", "power-limited")
+"""Objectives that the order of operations in a pipeline decides."""
 
 SMALLEST = 5e-4
 """Share of the step below which a part is not worth a word."""
@@ -37,6 +42,8 @@ class Asked(NamedTuple):
     axes: Axes
     named: Sequence[Scenario]
     """The job with layouts that are to be explained against the best."""
+    decide: int = 0
+    """How many of the best have their pipelines played before they are ranked."""
 
 
 class Answer(NamedTuple):
@@ -74,7 +81,10 @@ def search_layouts(scenario: Scenario, asked: Asked) -> Answer:
     wanted = job(scenario, scenario.machine.chips, scenario.workload.batch.sequences)
     found = search(params, space(wanted, asked.axes, asked.bounds.kept), limits)
     searched = time.perf_counter() - started
-    best = _rows(found.best[asked.objective])[: asked.top]
+    best = _rows(found.best[asked.objective])[: max(asked.top, asked.decide)]
+    if asked.objective in PLAYED:
+        best = [*decided(params.step, best[: asked.decide]), *best[asked.decide :]]
+    best = [row | {"rank": place} for place, row in enumerate(best[: asked.top], start=1)]
     front = _rows(found.front) if found.front else []
     named = [_named(one) for one in asked.named]
     for row in (*best, *named):
@@ -88,7 +98,8 @@ def _rows(best: Best) -> list[Row]:
     rows = []
     for place in range(len(best.score)):
         row = layout_row(best.evaluation, best.layouts.row(place), place)
-        rows.append({"rank": place + 1, "score": float(best.score[place])} | _checked(row))
+        known = {"score": float(best.score[place]), "scanned_step_time_s": math.nan}
+        rows.append(known | _checked(row))
     return rows
 
 
@@ -150,12 +161,26 @@ def why(row: Row, best: Row, objective: str = "throughput") -> str:
     named = [f"{label} {share:+.1%}" for label, share in parts if share > SMALLEST][:PARTS]
     slower = best["tokens_per_s"] / row["tokens_per_s"] - 1.0
     head = f"time {slower:+.2%}"
+    played = [_played(one) for one in (best, row)]
+    if all(math.isfinite(one) for one in played):
+        head += f", pipeline played {played[0] / played[1] - 1.0:+.2%}"
     if objective == "energy":
         dearer = row["energy_per_token_j"] / best["energy_per_token_j"] - 1.0
         head = f"energy {dearer:+.2%}, {head}"
     elif objective == "memory":
         head = f"memory {row['memory_fraction'] - best['memory_fraction']:+.2%}, {head}"
     return f"{head}: {', '.join(named)}" if named else head
+
+
+def _played(row: Row) -> float:
+    """Throughput with the pipeline played, not a number where it was not.
+
+    Returns
+    -------
+    float
+        Throughput. [token/s]
+    """
+    return row["tokens_per_s"] * row["step_time_s"] / row.get("scanned_step_time_s", math.nan)
 
 
 def map_rows(grid: np.ndarray) -> list[Row]:

@@ -57,9 +57,18 @@ def _label(column: Column) -> str:
     return f"throughput [{column.label}]" if column.unit == "1/s" else axis_label(column)
 
 
+def _spread(x: np.ndarray, y: np.ndarray) -> list[int]:
+    """Points far from each other: the ends, then always the one farthest from those taken."""
+    taken = [0, len(x) - 1] if len(x) > 1 else [0]
+    while len(taken) < min(LABELS, len(x)):
+        gaps = np.hypot(x[:, None] - x[taken], y[:, None] - y[taken]).min(1)
+        taken.append(int(gaps.argmax()))
+    return sorted(taken)
+
+
 def _names(axes: "Axes", x: np.ndarray, y: np.ndarray, names: list[str]) -> None:
     """Numbers at some points, their layouts in a list beside the curve."""
-    picked = np.unique(np.linspace(0, len(x) - 1, min(LABELS, len(x))).round().astype(int))
+    picked = np.array(_spread(x / np.ptp(x).clip(1e-30), y / np.ptp(y).clip(1e-30)))
     lines = []
     for number, place in enumerate(picked.tolist(), start=1):
         axes.annotate(
