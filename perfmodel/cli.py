@@ -22,6 +22,7 @@ VERBS = {
     "network": "perfmodel.commands.network:network",
     "validate": "perfmodel.commands.validate:validate",
     "calibrate": "perfmodel.commands.calibrate:calibrate",
+    "bench": "perfmodel.commands.bench:bench",
     "configs": "perfmodel.commands.configs:app",
     "schema": "perfmodel.commands.schema:schema",
     "devices": "perfmodel.commands.devices:devices",

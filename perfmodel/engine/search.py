@@ -311,6 +311,38 @@ class _Run:
         return Best(evaluation, Layouts(**fields), score)
 
 
+class Work(NamedTuple):
+    """What the programs of a search do."""
+
+    flop: tuple[int, ...]
+    """Arithmetic operations per base, group, shape and point, what is shared by all first."""
+    bytes: int
+    """Least bytes that one point reads and writes: what crosses to it, and its outputs. [B]"""
+    temporary: int
+    """Bytes that the program of the points takes beside its inputs and outputs. [B]"""
+
+
+def work_of(params: SiteParams, asked: Space) -> Work:
+    """What an evaluation costs, from the equations and the compiled program.
+
+    Parameters
+    ----------
+    params, asked
+        As in :func:`search`.
+
+    Returns
+    -------
+    Work
+        Counts.
+    """
+    form, _ = flat(params)
+    programs = _programs(tuple(jax.local_devices()), form, _padded(asked.modes))
+    planned = programs.planned
+    numbers = planned.width(staging.SHAPE) + planned.structure.num_leaves
+    temporary = int(programs.points.memory_analysis().temp_size_in_bytes)
+    return Work(planned.flop, 4 * numbers, temporary)
+
+
 class _Options(NamedTuple):
     """Limits as arrays."""
 
@@ -355,6 +387,7 @@ class _Programs(NamedTuple):
     points: Any
     empty: Any
     split: NamedSharding
+    planned: staging.Plan
 
 
 LEVEL = {
@@ -405,7 +438,7 @@ def _programs(devices: tuple, form: Form, modes: int) -> _Programs:
     lowered = [build(number) for number in range(len(functions))]
     with ThreadPoolExecutor(len(lowered)) as pool:
         compiled = list(pool.map(lambda one: one.compile(), lowered))
-    return _Programs(*compiled, empty=empty, split=placed)
+    return _Programs(*compiled, empty=empty, split=placed, planned=planned)
 
 
 def _examples(
@@ -606,7 +639,7 @@ def _filled(one: Callable, rounds: Any, width: int) -> Any:
     """A table filled batch by batch; rows behind the last batch stay empty."""
 
     def store(number: Any, table: Any) -> Any:
-        return lax.dynamic_update_slice(table, one(number).T, (number * BATCH, 0))
+        return lax.dynamic_update_slice_in_dim(table, one(number).T, number * BATCH, 0)
 
     empty = jnp.zeros((BATCH * ROUNDS, width), jnp.float32)
     return lax.fori_loop(0, rounds, store, empty)[None]

@@ -31,6 +31,12 @@ _FREE = frozenset({
 })  # fmt: skip
 """Primitives that cost less to repeat than to store."""
 
+_ARITHMETIC = frozenset({
+    *("add", "sub", "mul", "div", "max", "min", "neg", "abs", "floor", "ceil", "round", "sqrt"),
+    *("rsqrt", "exp", "exp2", "log", "log1p", "expm1", "pow", "integer_pow", "square", "erf_inv"),
+    *("reduce_sum", "reduce_max", "reduce_min", "clamp", "tanh", "logistic"),
+})  # fmt: skip
+
 
 class _Value(NamedTuple):
     """A value of the walk; its number is its place in the order of the walk."""
@@ -56,6 +62,8 @@ class Plan(NamedTuple):
     """Shapes and types of those."""
     uses: dict[int, int]
     """Equations of the same level that read a value, by its number."""
+    flop: tuple[int, ...]
+    """Arithmetic operations of one point on each level, comparisons and moves apart."""
 
     def width(self, level: int) -> int:
         """Numbers per point that a level hands to the inner ones."""
@@ -83,7 +91,15 @@ def plan(function: Callable, inputs: Sequence[Any], levels: Sequence[int]) -> Pl
     walk = _Survey(tuple(levels))
     walk.run(closed)
     crossing = tuple(tuple(walk.crossing[level]) for level in range(MODE))
-    return Plan(closed, jax.tree.structure(shape), tuple(levels), crossing, walk.avals, walk.uses)
+    return Plan(
+        closed,
+        jax.tree.structure(shape),
+        tuple(levels),
+        crossing,
+        walk.avals,
+        walk.uses,
+        tuple(walk.flop),
+    )
 
 
 def stage(planned: Plan, level: int, size: int) -> Callable[..., Any]:
@@ -164,6 +180,7 @@ class _Survey(_Walk):
         self.crossing: list[dict[int, None]] = [{} for _ in range(MODE)]
         self.avals: dict[int, Any] = {}
         self.uses: dict[int, int] = {}
+        self.flop = [0] * (MODE + 1)
 
     def run(self, closed: ClosedJaxpr) -> None:
         """Goes through the whole function."""
@@ -188,7 +205,19 @@ class _Survey(_Walk):
                 self.uses[value.number] = self.uses.get(value.number, 0) + 1
         if level == CONSTANT:
             return bound(equation, [value.array for value in values])
+        self.flop[level] += _flop(equation)
         return [variable.aval for variable in equation.outvars]
+
+
+def _flop(equation: Any) -> int:
+    """Arithmetic operations of one equation; a transcendental function counts as one."""
+    name = equation.primitive.name
+    if name == "dot_general":
+        (contracted, _), _ = equation.params["dimension_numbers"]
+        summed = np.prod([equation.invars[0].aval.shape[axis] for axis in contracted])
+        return int(2 * summed * np.prod(equation.outvars[0].aval.shape))
+    operand = equation.invars[0] if name.startswith("reduce_") else equation.outvars[0]
+    return int(np.prod(operand.aval.shape)) if name in _ARITHMETIC else 0
 
 
 class _Stage(_Walk):
