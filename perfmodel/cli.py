@@ -17,10 +17,12 @@ DONE, INTERRUPTED = 0, 130
 VERBS = {
     "compare": "perfmodel.commands.compare:compare",
     "estimate": "perfmodel.commands.estimate:estimate",
+    "search": "perfmodel.commands.search:search",
     "power": "perfmodel.commands.power:power",
     "network": "perfmodel.commands.network:network",
     "validate": "perfmodel.commands.validate:validate",
     "calibrate": "perfmodel.commands.calibrate:calibrate",
+    "bench": "perfmodel.commands.bench:bench",
     "configs": "perfmodel.commands.configs:app",
     "schema": "perfmodel.commands.schema:schema",
     "devices": "perfmodel.commands.devices:devices",

@@ -51,7 +51,8 @@ class Layout(NamedTuple):
     sharding: Scalar
     """Code of the sharding."""
     replicas: Scalar
-    """Copies of the sharded states (HSDP); 1 shards them over all data and context ranks."""
+    """Copies of the sharded states (HSDP); 1 shards them over all data and context ranks, and is
+    also right where nothing is sharded."""
     recompute: Scalar
     """Code of the recompute mode."""
     recomputed: Scalar
@@ -79,13 +80,11 @@ def shard_ranks(layout: Layout) -> Real:
     Parameters
     ----------
     layout
-        Degrees, sharding and copies.
+        Degrees and copies.
 
     Returns
     -------
     Real
         Context times data ranks, over the copies.
     """
-    ranks = layout.cp * layout.dp
-    copies = jnp.where(layout.sharding > ZERO1 - 0.5, layout.replicas, 1.0)
-    return jnp.maximum(ranks / copies, 1.0)
+    return jnp.maximum(layout.cp * layout.dp / layout.replicas, 1.0)

@@ -115,14 +115,16 @@ class _Walk:
     def apply(self, equation: Any, values: list[_Value]) -> list[_Value]:
         """Outputs of one equation."""
         primitive, params = equation.primitive, equation.params
-        if primitive.name in _CALLS:
+        if primitive.name in CALLS:
             return self.evaluate(params.get("jaxpr") or params["call_jaxpr"], values)
         kind = max((value.kind for value in values), default=CONSTANT)
         if kind == BATCHED:
             return [_Value(array, BATCHED) for array in self.over_points(equation, values)]
         if kind == SHARED:
             return [_Value(array, SHARED) for array in self.over_shared(equation, values)]
-        return [_Value(array, CONSTANT) for array in _bound(equation, values)]
+        return [
+            _Value(array, CONSTANT) for array in bound(equation, [value.array for value in values])
+        ]
 
     def cross(self, value: _Value) -> int:
         """Slot of a shared value that a batched equation reads."""
@@ -159,7 +161,7 @@ class _Preparation(_Walk):
         return [None] * len(equation.outvars)
 
     def over_shared(self, equation: Any, values: list[_Value]) -> list:
-        return _bound(equation, values)
+        return bound(equation, [value.array for value in values])
 
 
 class _Application(_Walk):
@@ -179,8 +181,7 @@ class _Application(_Walk):
 
     def over_points(self, equation: Any, values: list[_Value]) -> list:
         operands = [(self.array(value), value.kind == BATCHED) for value in values]
-        rule = _RULES.get(equation.primitive.name, _by_vmap)
-        return rule(equation, operands, self.size)
+        return over_points(equation, operands, self.size)
 
     def over_shared(self, equation: Any, values: list[_Value]) -> list:
         return [variable.aval for variable in equation.outvars]
@@ -204,10 +205,30 @@ class _Application(_Walk):
         return jnp.broadcast_to(jnp.asarray(array)[..., None], (*np.shape(array), self.size))
 
 
-def _bound(equation: Any, values: list[_Value]) -> list:
+def bound(equation: Any, arrays: list) -> list:
     """Outputs of an equation without a batch."""
-    outputs = equation.primitive.bind(*(value.array for value in values), **equation.params)
+    outputs = equation.primitive.bind(*arrays, **equation.params)
     return outputs if equation.primitive.multiple_results else [outputs]
+
+
+def over_points(equation: Any, values: list[tuple[Any, bool]], size: int) -> list:
+    """Outputs of an equation, batch last.
+
+    Parameters
+    ----------
+    equation
+        Of a jaxpr.
+    values
+        Operands and whether the last axis of each is the batch; at least one is.
+    size
+        Points in the batch.
+
+    Returns
+    -------
+    list
+        Arrays.
+    """
+    return _RULES.get(equation.primitive.name, _by_vmap)(equation, values, size)
 
 
 def _spread(value: tuple[Any, bool], shape: tuple[int, ...], size: int) -> Any:
@@ -326,7 +347,7 @@ def _by_vmap(equation: Any, values: list, size: int) -> list:
     return jax.vmap(bind, in_axes=axes, out_axes=-1)(*(array for array, _ in values))
 
 
-_CALLS = frozenset({"jit", "pjit", "closed_call", "custom_jvp_call", "custom_vjp_call"})
+CALLS = frozenset({"jit", "pjit", "closed_call", "custom_jvp_call", "custom_vjp_call"})
 """Primitives that only wrap a jaxpr."""
 
 _ELEMENTWISE = [

@@ -49,6 +49,19 @@ def open_devices(device: Device = "auto") -> tuple:
         ) from fault
 
 
+def divide_cpu(count: int) -> None:
+    """Divides the CPU into that many devices, before JAX has started; 0 leaves it as it is.
+
+    Parameters
+    ----------
+    count
+        Devices.
+    """
+    if count:
+        flag = f"--xla_force_host_platform_device_count={count}"
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}".strip()
+
+
 def _split_cpu(jax: object) -> None:
     """One CPU device per core, unless the user or a test has chosen a number; never one alone,
     for which XLA orders a few operations in another way than for several.

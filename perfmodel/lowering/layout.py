@@ -72,7 +72,8 @@ def lower_layout(layout: LayoutConfig, chips: int, batch: int, layers: int) -> L
     group = layout.tp * layout.cp * layout.pp
     replicas, count = _replicas(layout, max(1, chips // group), batch)
     again = layers if layout.recompute_layers == "all" else layout.recompute_layers
-    shard = layout.cp * replicas if layout.shard_group == "all" else layout.shard_group
+    whole = layout.shard_group == "all" or layout.sharding == "ddp"
+    shard = layout.cp * replicas if whole else layout.shard_group
     numbers = {
         "tp": layout.tp,
         "cp": layout.cp,

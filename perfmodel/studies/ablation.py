@@ -3,13 +3,11 @@
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
 from perfmodel.config.schema.scenario import Scenario
-from perfmodel.engine.run import search
+from perfmodel.engine.run import evaluate_few
 from perfmodel.lowering.site import lower_site
-from perfmodel.search.layouts import Layouts
-from perfmodel.studies.best_layout import ROOMY, Row, layout_of, metrics
+from perfmodel.search.layouts import alone
+from perfmodel.studies.best_layout import Row, layout_of, metrics
 from perfmodel.studies.effects import EFFECTS, Point
 from perfmodel.studies.power_cap import with_cap
 
@@ -34,8 +32,7 @@ def ablate(scenario: Scenario, row: Row, names: Sequence[str]) -> list[Row]:
     """
     capped = with_cap(scenario, row["power_cap_w"])
     params = lower_site(capped, row["chips"])
-    roomy = params._replace(step=params.step._replace(capacity=ROOMY))
-    point = Point(roomy, layout_of(row))
+    point = Point(params, layout_of(row))
     whole = _evaluated(point)["step_time_s"]
     rows = []
     for name in names:
@@ -48,5 +45,4 @@ def ablate(scenario: Scenario, row: Row, names: Sequence[str]) -> list[Row]:
 
 
 def _evaluated(point: Point) -> Row:
-    layouts = Layouts(*(np.array([value], float) for value in point.layout))
-    return metrics(search(point.params, layouts).evaluation)
+    return metrics(evaluate_few(point.params, alone(point.layout)))

@@ -5,14 +5,16 @@ from typing import Any
 import numpy as np
 
 from perfmodel.config.schema.scenario import Scenario
-from perfmodel.engine.bounded import search_modes
-from perfmodel.engine.run import Best, search
+from perfmodel.engine.run import evaluate_few
+from perfmodel.engine.search import Limits, search
 from perfmodel.lowering.fabric_power import fabric_boxes
 from perfmodel.lowering.layout import describe, lower_layout
 from perfmodel.lowering.precision import format_on
 from perfmodel.lowering.site import lower_site
 from perfmodel.results.columns import SITE, STEP, TIME_SPLIT
-from perfmodel.search.layouts import Axes, Job, Layouts, enumerate_degrees, modes
+from perfmodel.search.layouts import Axes, alone
+from perfmodel.search.legality import Job
+from perfmodel.search.space import space
 from perfmodel_kernels.layout import Layout
 from perfmodel_kernels.site import Evaluation, SiteParams
 
@@ -22,9 +24,6 @@ Row = dict[str, Any]
 NO_LAYOUT = "no legal layout: model, batch and chips do not divide"
 OUT_OF_MEMORY = "out of memory on every legal layout"
 NAMED_OUT_OF_MEMORY = "out of memory"
-
-ROOMY = 1e15
-"""Memory in which every layout fits. [B]"""
 
 
 def job(scenario: Scenario, chips: int, batch: int) -> Job:
@@ -56,6 +55,7 @@ def job(scenario: Scenario, chips: int, batch: int) -> Job:
         chips=chips,
         domain=scenario.machine.chip.scaleup.domain,
         fused=scenario.stack.fused_attention,
+        expert_ffn=model.experts.ffn if model.experts else 0,
     )
 
 
@@ -90,23 +90,21 @@ def best_row(
     if scenario.layout is not None:
         named = lower_layout(scenario.layout, chips, batch, scenario.model.layers)
         return labels | _named(params, named)
-    asked, axes = job(scenario, chips, batch), axes or Axes()
-    best = search_modes(params, enumerate_degrees(asked, axes), modes(asked, axes))
+    found = search(params, space(job(scenario, chips, batch), axes), Limits(bounded=True))
+    best = found.best["throughput"]
     if not len(best.score):
-        return labels | _nothing(OUT_OF_MEMORY if best.points else NO_LAYOUT, best.points)
-    return labels | _row(best)
+        return labels | _nothing(OUT_OF_MEMORY if found.points else NO_LAYOUT, found.points)
+    counts = {"points": found.points, "feasible_points": found.feasible}
+    return labels | layout_row(best.evaluation, best.layouts.row(0)) | counts
 
 
 def _named(params: SiteParams, layout: Layout) -> Row:
     """A layout that the user chose is evaluated even where it does not fit in memory."""
-    capacity = params.step.capacity
-    roomy = params._replace(step=params.step._replace(capacity=ROOMY))
-    row = _row(search(roomy, Layouts(*(np.array([value], float) for value in layout))))
-    share = row["memory_bytes"] / capacity
-    fits = share <= 1.0
+    row = layout_row(evaluate_few(params, alone(layout)), layout)
+    fits = row["memory_fraction"] <= 1.0
     reason = "" if fits else NAMED_OUT_OF_MEMORY
     marks = {"feasible": fits, "feasible_points": int(fits), "reason": reason}
-    return row | {"memory_fraction": share} | marks
+    return row | {"points": 1} | marks
 
 
 def _labels(scenario: Scenario, chips: int, batch: int) -> Row:
@@ -126,15 +124,29 @@ def _labels(scenario: Scenario, chips: int, batch: int) -> Row:
     }
 
 
-def _row(best: Best) -> Row:
-    layout = best.layouts.row(0)
+def layout_row(evaluation: Evaluation, layout: Layout, place: int = 0) -> Row:
+    """One feasible point of an evaluation with its layout, by column key.
+
+    Parameters
+    ----------
+    evaluation
+        Arrays of points.
+    layout
+        That of the point.
+    place
+        Which point.
+
+    Returns
+    -------
+    Row
+        Every known quantity, degrees and texts.
+    """
     degrees = {name: _whole(float(value)) for name, value in layout._asdict().items()}
-    row = metrics(best.evaluation)
+    row = metrics(evaluation, place)
     row["bottleneck"] = list(TIME_SPLIT.values())[int(row["bottleneck"])]
     row["reason"] = ""
     row["batch_sequences"] = degrees["micro_batch"] * degrees["micro_batches"] * degrees["dp"]
-    counts = {"points": best.points, "feasible_points": best.feasible}
-    return row | {"layout": describe(layout)} | degrees | counts | {"feasible": True}
+    return row | {"layout": describe(layout)} | degrees | {"feasible": True}
 
 
 def _whole(value: float) -> int | float:
@@ -158,13 +170,15 @@ def layout_of(row: Row) -> Layout:
     return Layout(*(float(row[name]) for name in Layout._fields))
 
 
-def metrics(evaluation: Evaluation) -> Row:
-    """First point of an evaluation by column key.
+def metrics(evaluation: Evaluation, place: int = 0) -> Row:
+    """One point of an evaluation by column key.
 
     Parameters
     ----------
     evaluation
         Arrays of points.
+    place
+        Which point.
 
     Returns
     -------
@@ -177,7 +191,7 @@ def metrics(evaluation: Evaluation) -> Row:
             value: Any = source
             for name in column.name.split("."):
                 value = getattr(value, name)
-            row[column.key] = float(np.asarray(value)[0])
+            row[column.key] = float(np.asarray(value)[place])
     return row
 
 

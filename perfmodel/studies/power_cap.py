@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from perfmodel.config.schema.scenario import Scenario
-from perfmodel.engine.run import search
+from perfmodel.engine.run import evaluate_few
 from perfmodel.lowering.site import lower_site
-from perfmodel.search.layouts import Layouts
+from perfmodel.search.layouts import alone
 from perfmodel.studies.best_layout import Row, layout_of, metrics
 from perfmodel_kernels.layout import Layout
 from perfmodel_kernels.site import SiteParams
@@ -59,8 +59,7 @@ def at_cap(params: SiteParams, layout: Layout, cap: float) -> Row:
     """
     power = params.step.power._replace(cap=cap)
     capped = params._replace(step=params.step._replace(power=power))
-    best = search(capped, Layouts(*(np.array([value], float) for value in layout)))
-    return metrics(best.evaluation) | {"power_cap_w": cap}
+    return metrics(evaluate_few(capped, alone(layout))) | {"power_cap_w": cap}
 
 
 def least_cap(scenario: Scenario) -> float:

@@ -30,13 +30,19 @@ class Requirement(NamedTuple):
     limit: float
 
 
-def parse_requirements(texts: Iterable[str]) -> list[Requirement]:
+def parse_requirements(
+    texts: Iterable[str], names: Iterable[str] | None = None, option: str = "--require"
+) -> list[Requirement]:
     """Reads conditions.
 
     Parameters
     ----------
     texts
         Column, comparison and number in SI, one condition each.
+    names
+        What a condition may be about; the columns of a row when not given.
+    option
+        What the user typed it behind.
 
     Returns
     -------
@@ -48,27 +54,29 @@ def parse_requirements(texts: Iterable[str]) -> list[Requirement]:
     Faults
         Names every text that is not a condition.
     """
-    known = {column.key for column in COLUMNS.values()} | {"chips", "ratio"}
+    columns = {column.key for column in COLUMNS.values()} | {"chips", "ratio"}
+    known = columns if names is None else set(names)
     found: list[Requirement] = []
     faults: list[Fault] = []
     for text in texts:
         match = _FORM.fullmatch(text)
         if match is None or not _is_number(match[3]):
             expected = "COLUMN>=NUMBER, for example mfu>=0.4"
-            faults.append(_fault(text, "is not a condition", expected))
+            faults.append(_fault(option, text, ("is not a condition", expected)))
         elif match[1] not in known:
             near = get_close_matches(match[1], known, 1)
-            faults.append(_fault(text, f'no column is called "{match[1]}"', "", *near))
+            problem = f'no column is called "{match[1]}"', ""
+            faults.append(_fault(option, text, problem, *near))
         else:
             found.append(Requirement(text, match[1], _COMPARISONS[match[2]], float(match[3])))
     refuse(faults)
     return found
 
 
-def _fault(text: str, problem: str, expected: str, nearest: str = "") -> Fault:
-    value = shown(text)
+def _fault(option: str, text: str, said: tuple[str, str], nearest: str = "") -> Fault:
+    problem, expected = said
     return Fault(
-        field="--require", value=value, problem=problem, expected=expected, nearest=nearest
+        field=option, value=shown(text), problem=problem, expected=expected, nearest=nearest
     )
 
 

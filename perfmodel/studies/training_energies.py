@@ -10,12 +10,12 @@ from perfmodel.config.library import Library
 from perfmodel.config.measurements import read_rows, shipped_measurements
 from perfmodel.config.schema.power_measurement import KILOWATT, MeteredRow, StateRow
 from perfmodel.config.schema.scenario import Scenario
-from perfmodel.engine.run import search
+from perfmodel.engine.run import evaluate_few
 from perfmodel.lowering.layout import lower_layout
 from perfmodel.lowering.precision import format_on
 from perfmodel.lowering.published_power import SMALL, Job, metered_job, metered_machine
 from perfmodel.lowering.site import lower_site
-from perfmodel.search.layouts import Layouts
+from perfmodel.search.layouts import alone
 from perfmodel.studies.best_layout import best_row, layout_of, metrics
 from perfmodel.studies.fitting import Parameter
 from perfmodel.studies.power_rows import job_scenario, middle, runs_small_model
@@ -237,8 +237,7 @@ def _scaled(params: SiteParams, scale: np.ndarray, eight: bool) -> SiteParams:
 
 def _power(params: SiteParams, layout: Layout, at_node: bool) -> float:
     """Power of a chip, or of its node at the plug for each of its chips. [W]."""
-    found = search(params, Layouts(*(np.array([value], float) for value in layout)))
-    row = metrics(found.evaluation)
+    row = metrics(evaluate_few(params, alone(layout)))
     if not at_node:
         return row["chip_power_w"]
     return sum(row[f"power_split_{part}_w"] for part in NODE_PARTS) / float(params.chips)

@@ -4,11 +4,21 @@ import pytest
 
 from perfmodel.config.library import Library
 from perfmodel.lowering.site import lower_site
-from perfmodel.search.layouts import Axes, Layouts, enumerate_layouts
+from perfmodel.search.layouts import Axes, Layouts
+from perfmodel.search.space import Space, space, written
 from perfmodel.studies.best_layout import job
 from perfmodel_kernels.site import SiteParams
 
-SMALL = Axes(tp=(4, 8), cp=(1, 2), pp=16, vpp=2, micro_batch=(1, 2))
+SMALL = Axes(
+    tp=(4, 8),
+    cp=(1, 2),
+    context=("ring", "all-to-all"),
+    pp=16,
+    vpp=2,
+    schedule=("1f1b", "dualpipe"),
+    micro_batch=(1, 2),
+    shard_group=(64,),
+)
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +27,11 @@ def params() -> SiteParams:
 
 
 @pytest.fixture(scope="session")
-def layouts() -> Layouts:
+def small() -> Space:
     scenario = Library().scenario("ai-factory", "llama3-405b")
-    return enumerate_layouts(job(scenario, 16_384, 2048), SMALL)
+    return space(job(scenario, 16_384, 2048), SMALL)
+
+
+@pytest.fixture(scope="session")
+def layouts(small: Space) -> Layouts:
+    return written(small)

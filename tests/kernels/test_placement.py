@@ -5,7 +5,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from perfmodel.search.layouts import Axes, Job, enumerate_degrees
+from perfmodel.search.layouts import Axes
+from perfmodel.search.legality import Job
+from perfmodel.search.space import space, written
 from perfmodel_kernels.layout import DDP, ZERO1, ZERO2, ZERO3
 from perfmodel_kernels.parameters import model_blocks, parameter_count
 from perfmodel_kernels.placement import (
@@ -101,7 +103,7 @@ def test_stages_add_up_to_the_layers_of_the_model(layers, pp, vpp):
 def searched_pipelines(layers: int) -> set[tuple[int, int]]:
     """Stages and chunks that the search takes for a model of so many layers."""
     job = Job(layers, 64, 8, 0, 4096, 2048, 0.05, 65_536, 8, fused=True)
-    found = enumerate_degrees(job, Axes(tp=(1,), cp=(1,), micro_batch=(1,)))
+    found = written(space(job, Axes(tp=(1,), cp=(1,), micro_batch=(1,))))
     return {(int(pp), int(vpp)) for pp, vpp in zip(found.pp, found.vpp, strict=True)}
 
 

@@ -62,8 +62,8 @@ def test_copies_lie_outside_their_shard_and_expert_tensor_ranks_innermost():
     np.testing.assert_array_equal(groups.stride, [1, 4, 4, 16, 64, 1, 2])
 
 
-def test_without_sharding_there_are_no_copies():
-    groups = groups_of(as_arrays(LAYOUT._replace(replicas=4.0, sharding=DDP)))
+def test_one_copy_shards_over_all_data_and_context_ranks():
+    groups = groups_of(as_arrays(LAYOUT._replace(replicas=1.0)))
     assert (groups.size[2], groups.size[4]) == (64, 1)
 
 

@@ -85,6 +85,11 @@ def test_layers_that_recompute_become_a_share():
     assert lower_layout(config, 1024, 2048, 12).recomputed == 1.0
 
 
+def test_without_sharding_there_are_no_copies():
+    config = LayoutConfig(cp=2, sharding="ddp", shard_group=32)
+    assert lower_layout(config, 1024, 2048, LAYERS).replicas == 1.0
+
+
 def test_a_shard_group_leaves_copies():
     config = LayoutConfig(cp=2, sharding="zero3", shard_group=32)
     layout = lower_layout(config, 1024, 2048, LAYERS)

@@ -1,0 +1,94 @@
+"""Our own speed: full evaluations per second, beside what the device sustains."""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from perfmodel.config.schema.scenario import Scenario
+from perfmodel.engine.ceilings import Ceilings, measure
+from perfmodel.engine.search import Limits, search, work_of
+from perfmodel.lowering.site import lower_site
+from perfmodel.search.layouts import GROUP, WIDE
+from perfmodel.search.space import Block, Space, blocks, space
+from perfmodel.studies.best_layout import job
+
+ROUNDS = 3
+"""Runs of each size; the fastest counts."""
+
+LONG = 5.0
+"""Runs that take longer are not repeated. [s]"""
+
+
+class Speed(NamedTuple):
+    """How fast a machine searches."""
+
+    ceilings: Ceilings
+    curve: list[dict[str, Any]]
+    """Rows of points, wall time and points per second, by size."""
+    work: dict[str, float]
+    """Operations and bytes of one evaluation."""
+    first_s: float
+    """The first search of the process: tracing, compiling or loading, and a thousand points. [s]"""
+
+
+def speed(scenario: Scenario, sizes: Sequence[int]) -> Speed:
+    """Measures searches of some sizes.
+
+    Parameters
+    ----------
+    scenario
+        The machine and the job whose layouts are evaluated.
+    sizes
+        Numbers of points.
+
+    Returns
+    -------
+    Speed
+        Rates.
+    """
+    params = lower_site(scenario)
+    asked = space(job(scenario, scenario.machine.chips, scenario.workload.batch.sequences), WIDE)
+    started = time.perf_counter()
+    search(params, asked, shapes=_first(asked, 1000))
+    first = time.perf_counter() - started
+    ceilings, curve = measure(), []
+    for size in sizes:
+        best, spent, points = np.inf, 0.0, 0
+        while spent < LONG and len(curve) < len(sizes):
+            started = time.perf_counter()
+            points = search(params, asked, Limits(), _first(asked, size)).points
+            best = min(best, time.perf_counter() - started)
+            spent += LONG / ROUNDS if best < LONG / ROUNDS else LONG
+        curve.append({"points": points, "search_s": best, "points_per_s": points / best})
+    return Speed(ceilings, curve, _work(params, asked), first)
+
+
+def _first(asked: Space, points: int) -> Iterator[Block]:
+    """Blocks of the first so many points, over and over where the space has fewer."""
+    left = -(-points // len(asked.modes))
+    while left > 0:
+        for block in blocks(asked):
+            count = min(left, len(block.base))
+            yield Block(block.base[:count], block.shapes[:count], block.dropped)
+            left -= count
+            if left <= 0:
+                return
+
+
+def _work(params: Any, asked: Space) -> dict[str, float]:
+    """Operations of an evaluation: alone, and where bases, groups and shapes are shared."""
+    work, shapes, groups = work_of(params, asked), 0, 0
+    for block in blocks(asked):
+        shapes += len(block.base)
+        keys = np.concatenate([block.base[:, None], block.shapes[:, : len(GROUP)]], axis=1)
+        groups += 1 + int((keys[1:] != keys[:-1]).any(1).sum()) if len(keys) else 0
+    modes, (_, base, group, shape, point) = len(asked.modes), work.flop
+    shared = base * len(asked.bases) + group * groups + shape * shapes
+    return {
+        "flop_alone": float(base + group + shape + point),
+        "flop_shared": point + shared / (shapes * modes),
+        "bytes": float(work.bytes),
+        "temporary_bytes": float(work.temporary),
+    }

@@ -1,0 +1,82 @@
+"""Front of layouts that no other one beats, labelled."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from perfmodel.results.columns import COLUMNS, Column
+from perfmodel.views.figures.sheet import Rows, house_style, sheet
+from perfmodel.views.quantities import axis_label, scale
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+ASPECTS = {
+    "time": COLUMNS["tokens_per_s"],
+    "memory": COLUMNS["memory"],
+    "energy": COLUMNS["energy_per_token"],
+    "power": COLUMNS["site_power"],
+}
+"""Aim of a front to the quantity that is drawn for it."""
+
+LABELS = 7
+"""Layouts whose names are written."""
+
+
+def draw(rows: Rows, respects: Sequence[str], caption: str) -> "Figure":
+    """Draw the front in two of its aims.
+
+    Parameters
+    ----------
+    rows
+        Column ``layout`` and the columns of the aims.
+    respects
+        Two aims: the upright one, then the level one.
+    caption
+        Where the numbers come from.
+    """
+    upright, level = (ASPECTS[name] for name in respects)
+    order = np.argsort(np.asarray(rows[level.key], float), kind="stable")
+    x = np.asarray(rows[level.key], float)[order] / scale(level).size
+    y = np.asarray(rows[upright.key], float)[order] / scale(upright).size
+    names = [str(np.asarray(rows["layout"])[place]) for place in order]
+    with house_style():
+        figure = sheet(7.6, 5.6, "Layouts that no other one beats", caption)
+        axes = figure.subplots()
+        axes.plot(x, y, marker="o", markersize=4, drawstyle="steps-post")
+        axes.set_xlabel(_label(level))
+        axes.set_ylabel(_label(upright))
+        axes.margins(x=0.08, y=0.12)
+        _names(axes, x, y, names)
+    return figure
+
+
+def _label(column: Column) -> str:
+    return f"throughput [{column.label}]" if column.unit == "1/s" else axis_label(column)
+
+
+def _spread(x: np.ndarray, y: np.ndarray) -> list[int]:
+    """Points far from each other: the ends, then always the one farthest from those taken."""
+    taken = [0, len(x) - 1] if len(x) > 1 else [0]
+    while len(taken) < min(LABELS, len(x)):
+        gaps = np.hypot(x[:, None] - x[taken], y[:, None] - y[taken]).min(1)
+        taken.append(int(gaps.argmax()))
+    return sorted(taken)
+
+
+def _names(axes: "Axes", x: np.ndarray, y: np.ndarray, names: list[str]) -> None:
+    """Numbers at some points, their layouts in a list beside the curve."""
+    picked = np.array(_spread(x / np.ptp(x).clip(1e-30), y / np.ptp(y).clip(1e-30)))
+    lines = []
+    for number, place in enumerate(picked.tolist(), start=1):
+        axes.annotate(
+            str(number), (x[place], y[place]), xytext=(0, 6), textcoords="offset points",
+            ha="center", fontsize=8, fontweight="bold",
+        )  # fmt: skip
+        lines.append(f"{number}  {names[place]}")
+    axes.text(
+        0.98, 0.03, "\n".join(lines), transform=axes.transAxes, ha="right", va="bottom",
+        fontsize=6.5, bbox={"facecolor": "white", "alpha": 0.85, "edgecolor": "#cccccc"},
+    )  # fmt: skip
