@@ -7,6 +7,7 @@ from rich.text import Text
 
 from perfmodel.results.columns import COLUMNS, MEMORY_SPLIT, POWER_SPLIT, TIME_SPLIT, Column
 from perfmodel.views.power import EXTRA, limit_parts
+from perfmodel.views.quantities import human
 from perfmodel.views.terminal import facts, show, split, table
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ _HEAD = (
     "pue",
     "energy_per_token",
 )
+ENDS = ("low", "high")
 _ABLATED = ("step_time", "mfu", "chip_power", "memory")
 _TEXTS = (
     "layout",
@@ -68,6 +70,7 @@ def print_tables(row: Mapping[str, Any], limited: "Limited") -> None:
     parts.append(split("Power of the site", _parts(row, "power_split", POWER_SPLIT, "w"), "W"))
     parts += limit_parts(limited.free, limited.strategies)
     parts.append(Text(_verdict(row)))
+    parts.append(Text(_bars(row)))
     show(*parts)
 
 
@@ -82,6 +85,13 @@ def _verdict(row: Mapping[str, Any]) -> str:
     times = {label: row[f"time_split_{name}_s"] for name, label in TIME_SPLIT.items()}
     share = times[row["bottleneck"]] / row["step_time_s"]
     return f"Bottleneck: {row['bottleneck']}, {share:.0%} of the step."
+
+
+def _bars(row: Mapping[str, Any]) -> str:
+    low, high = (human(row[f"step_time_{end}_s"], COLUMNS["step_time"]) for end in ENDS)
+    rates = " to ".join(human(row[f"tokens_per_s_{end}"]) for end in reversed(ENDS))
+    beyond = f" No run was measured with: {row['extrapolated']}." if row["extrapolated"] else ""
+    return f"90 % interval: {low} to {high} a step, {rates} tokens/s.{beyond}"
 
 
 def print_ablation(rows: Sequence[Mapping[str, Any]]) -> None:

@@ -64,9 +64,13 @@ def measure() -> Ceilings:
     count = len(devices)
     return Ceilings(
         copy=_rate(compiled(lambda values: values + 1.0), array(COPIED), 8.0 * COPIED * count),
-        multiply_add=_rate(compiled(_on_each(fused, split)), array(LOOPED), 2.0 * LOOPED * TURNS * count),
-        product=_rate(compiled(_on_each(multiplied, split)), array(EDGE, EDGE), 2.0 * EDGE**3 * count),
-    )  # fmt: skip
+        multiply_add=_rate(
+            compiled(_on_each(fused, split)), array(LOOPED), 2.0 * LOOPED * TURNS * count
+        ),
+        product=_rate(
+            compiled(_on_each(multiplied, split)), array(EDGE, EDGE), 2.0 * EDGE**3 * count
+        ),
+    )
 
 
 def _on_each(function: Callable, split: NamedSharding) -> Callable:

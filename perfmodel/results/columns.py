@@ -115,6 +115,18 @@ SITE = (
 )
 """Fields of SiteMetrics."""
 
+BARS = {
+    column.name: column
+    for column in (
+        Column("step_time_low", "s", "step time, low"),
+        Column("step_time_high", "s", "step time, high"),
+        Column("tokens_per_s_low", "", "tokens/s, low"),
+        Column("tokens_per_s_high", "", "tokens/s, high"),
+        Column("extrapolated", "", "no run was measured with"),
+    )
+}
+"""Ends of the 90 % interval of a prediction, and what lies outside of all runs that were measured."""
+
 COLUMNS = {column.name: column for column in (*STEP, *SITE)}
 """Every output quantity by the name of its field."""
 

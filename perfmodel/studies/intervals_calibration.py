@@ -46,7 +46,7 @@ def left_out_scores(problem: Problem, logs: np.ndarray, left_out: np.ndarray) ->
     lowered = Lowered(problem.params(logs), problem.rows.layouts)
     spread = log_spread(lowered, times_at(problem, logs))
     errors = np.abs(np.log(left_out / problem.rows.measured)) / spread
-    with_experts = [bool(job_of(run).experts) for run in problem.rows.runs]
+    with_experts = [bool(job_of(run, problem.reach.library).experts) for run in problem.rows.runs]
     kinds = np.where(with_experts, KINDS[1], KINDS[0])
     return Scores(errors, np.array(problem.rows.families), kinds)
 
@@ -70,7 +70,7 @@ def interval_edits(problem: Problem, scores: Scores) -> Iterator[Edit]:
     today = datetime.datetime.now(tz=datetime.UTC).date()
     for name, value in widths(scores)._asdict().items():
         yield Edit(path, ("width", name), f"{value:.3g}", f"{SOURCES[name]}, {today}")
-    known = envelope_of([job_of(run) for run in problem.rows.runs])
+    known = envelope_of([job_of(run, problem.reach.library) for run in problem.rows.runs])
     for name, value in known.model_dump(mode="json").items():
         yield Edit(path, ("envelope", name), json.dumps(value), f"{COVERED}, {today}")
 

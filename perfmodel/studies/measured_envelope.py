@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from perfmodel.config.library import Library
 from perfmodel.config.schema.intervals import Envelope
 from perfmodel.lowering.published_run import Run
 
@@ -11,22 +12,24 @@ class Job(NamedTuple):
     """What decides whether a run like it was measured."""
 
     chip: str
-    """Name of the chip's config."""
+    """Its name."""
     stack: str
-    """Name of the software's config."""
+    """Name of the software."""
     experts: bool
     chips: int
     sequence_length: int
     """[token]"""
 
 
-def job_of(run: Run) -> Job:
+def job_of(run: Run, library: Library) -> Job:
     """A published run as a job.
 
     Parameters
     ----------
     run
         The row as it is read.
+    library
+        Configs that its names stand for.
 
     Returns
     -------
@@ -34,8 +37,8 @@ def job_of(run: Run) -> Job:
         What stands for it.
     """
     return Job(
-        chip=run.parts.chip,
-        stack=run.stack,
+        chip=library.load("chips", run.parts.chip).name,
+        stack=library.load("stacks", run.stack).name,
         experts=run.model.experts is not None,
         chips=int(run.row.chips or 1),
         sequence_length=int(run.row.seq_len or 1),

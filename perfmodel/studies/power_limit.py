@@ -10,6 +10,7 @@ from perfmodel.lowering.site import lower_site
 from perfmodel.search.layouts import Axes
 from perfmodel.studies.best_layout import Row, best_row, layout_of
 from perfmodel.studies.power_cap import at_cap, with_cap
+from perfmodel.studies.uncertainty import error_bars
 
 WITHIN, CAPPED, DARK = "within the limit", "all chips capped", "some chips dark"
 """How a site keeps its limit."""
@@ -76,10 +77,12 @@ def limited_row(scenario: Scenario, batch: int | None = None, axes: Axes | None 
     stored = limit if math.isfinite(limit) else math.nan
     free = free | {"strategy": WITHIN, "power_cap_w": cap, "power_limit_w": stored, "dark": 0}
     if not free["feasible"] or free["site_power_w"] <= limit:
+        free = free | error_bars(scenario, free)
         return Limited(free, free, [])
     ways = [_capped(scenario, free, batch, axes), _dark(scenario, free, batch, axes)]
     best = max(ways, key=lambda row: row["tokens_per_s"] if row["feasible"] else -1.0)
-    return Limited(best, free, ways)
+    capped = with_cap(scenario, best["power_cap_w"]) if best["feasible"] else scenario
+    return Limited(best | error_bars(capped, best), free, ways)
 
 
 def _marked(row: Row, free: Row, strategy: str, cap: float) -> Row:

@@ -70,7 +70,7 @@ SPREADS: Mapping[str, tuple[Change, float]] = {
 
 
 def log_spread(lowered: Lowered, times: np.ndarray) -> np.ndarray:
-    r"""Standard deviation of the logarithm of step times.
+    r"""Standard deviation of the logarithm of the step times of rows.
 
     .. math:: \sigma^2 = \sigma_0^2 + \sum_k \left(\ln \frac{t(x_k e^{\sigma_k})}{t}\right)^2
 
@@ -86,11 +86,35 @@ def log_spread(lowered: Lowered, times: np.ndarray) -> np.ndarray:
     np.ndarray
         One per row.
     """
+
+    def time_of(params: StepParams) -> np.ndarray:
+        return np.asarray(metrics_of(params, lowered.layouts).step_time, float)
+
+    return spread_of(lowered.params, times, time_of)
+
+
+def spread_of(
+    params: StepParams, times: np.ndarray, time_of: Callable[[StepParams], np.ndarray]
+) -> np.ndarray:
+    """Standard deviation of the logarithm of step times, whatever evaluates them.
+
+    Parameters
+    ----------
+    params
+        Numbers of the step.
+    times
+        What they lead to. [s]
+    time_of
+        Evaluates other numbers. [s]
+
+    Returns
+    -------
+    np.ndarray
+        One per step time.
+    """
     variance = np.full(len(times), REPEATS**2)
     for change, spread in SPREADS.values():
-        other = change(lowered.params, math.exp(spread))
-        moved = np.asarray(metrics_of(other, lowered.layouts).step_time, float)
-        variance += np.log(moved / times) ** 2
+        variance += np.log(time_of(change(params, math.exp(spread))) / times) ** 2
     return np.sqrt(variance)
 
 
@@ -107,15 +131,31 @@ def half_widths(jobs: Sequence[Job]) -> np.ndarray:
     np.ndarray
         What families of runs that a fit had not seen need, more where no run was measured.
     """
-    known = shipped_intervals()
-    width = Widths(**known.width.model_dump())
-    experts = np.array([job.experts for job in jobs], bool)
-    outside = np.array([bool(unmeasured(job, known.envelope)) for job in jobs], bool)
-    return width.of(experts, outside)
+    known = shipped_intervals().envelope
+    return np.array([half_width(job.experts, bool(unmeasured(job, known))) for job in jobs])
+
+
+def half_width(experts: bool, outside: bool) -> float:
+    """The same for one prediction.
+
+    Parameters
+    ----------
+    experts
+        Whether the model has experts.
+    outside
+        Whether no run like it was measured.
+
+    Returns
+    -------
+    float
+        Standard deviations.
+    """
+    width = Widths(**shipped_intervals().width.model_dump())
+    return float(width.of(np.array(experts), np.array(outside)))
 
 
 def interval(
-    times: np.ndarray, spread: np.ndarray, width: np.ndarray
+    times: np.ndarray, spread: np.ndarray, width: np.ndarray | float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Ends of the 90 % interval.
 

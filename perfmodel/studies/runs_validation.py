@@ -56,7 +56,7 @@ def judge_runs(files: Sequence[Path], library: Library) -> Judged:
         Step times. [s]
     """
     found = predict(files, library)
-    rows = _judgements(found)
+    rows = _judgements(found, library)
     apart: dict[str, list[Judgement]] = {}
     for source, row in rows:
         if not is_judged(source.run):
@@ -102,9 +102,9 @@ class _Prediction(NamedTuple):
     others: Mapping[str, float] = NONE
 
 
-def _judgements(found: Predictions) -> list[tuple[Source, Judgement]]:
+def _judgements(found: Predictions, library: Library) -> list[tuple[Source, Judgement]]:
     """Every measured row, predicted or with the reason why not."""
-    columns = _columns(found)
+    columns = _columns(found, library)
     place = {id(one): number for number, one in enumerate(found.modelled)}
     return [
         (one, _judgement(one, columns.of(place[id(one)]) if columns and id(one) in place else None))
@@ -113,7 +113,7 @@ def _judgements(found: Predictions) -> list[tuple[Source, Judgement]]:
     ]
 
 
-def _columns(found: Predictions) -> _Columns | None:
+def _columns(found: Predictions, library: Library) -> _Columns | None:
     """Step times, their intervals and those of simpler models; none without a modelled row."""
     if found.lowered is None or found.metrics is None:
         return None
@@ -121,7 +121,7 @@ def _columns(found: Predictions) -> _Columns | None:
     counted = np.array([is_judged(one.run) for one in found.modelled])
     others = simpler(found.lowered, found.metrics, measured, counted)
     spread = log_spread(found.lowered, np.asarray(found.metrics.step_time, float))
-    jobs = [job_of(one.run) for one in found.modelled if isinstance(one.run, Run)]
+    jobs = [job_of(one.run, library) for one in found.modelled if isinstance(one.run, Run)]
     return _Columns(found.times, *interval(found.times, spread, half_widths(jobs)), others)
 
 

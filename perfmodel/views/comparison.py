@@ -24,6 +24,7 @@ _RESULT = (
     "batch",
     Column("chips_used", "", "chips in use"),
     COLUMNS["tokens_per_s"],
+    "90 % interval",
     COLUMNS["tokens_per_s_per_chip"],
     COLUMNS["mfu"],
     COLUMNS["step_time"],
@@ -84,7 +85,7 @@ def terminal_parts(
     parts: list[RenderableType] = []
     for workload in dict.fromkeys(row["workload"] for row in sites):
         rows = [row for row in sites if row["workload"] == workload]
-        result = [*_RESULT[:4], f"x {base}", *_RESULT[4:]]
+        result = [*_RESULT[:5], f"x {base}", *_RESULT[5:]]
         parts.append(table(workload, result, [_result(row) for row in rows]))
         parts.append(table("", _HOW, [_how(row) for row in rows]))
         parts.append(table("", _POWER, [_power(row) for row in rows]))
@@ -105,8 +106,17 @@ def _result(row: Mapping[str, Any]) -> list[Any]:
     keys = ("tokens_per_s_per_chip", "mfu", "step_time_s", "site_power_w")
     ratio = f"{row['ratio']:.2f}" if row["ratio"] == row["ratio"] else "–"
     used = int(row["chips_used"]) if row["feasible"] else 0
-    head = [row["name"], _batch(row), used, row["tokens_per_s"], ratio]
+    head = [row["name"], _batch(row), used, row["tokens_per_s"], _interval(row), ratio]
     return [*head, *(row[key] for key in keys), row["energy_per_token_j"]]
+
+
+def _interval(row: Mapping[str, Any]) -> str:
+    """Ends of the interval over the prediction, marked where no run like it was measured."""
+    if not row["feasible"]:
+        return "–"
+    ends = (row[f"tokens_per_s_{end}"] / row["tokens_per_s"] - 1.0 for end in ("low", "high"))
+    mark = "*" if row["extrapolated"] else ""
+    return " ".join(f"{end:+.0%}" for end in ends) + mark
 
 
 def _share(row: Mapping[str, Any], kinds: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perfmodel_kernels.exchange import Routing
-from perfmodel_kernels.layout import DDP, HEADS
+from perfmodel_kernels.layout import HEADS
 from perfmodel_kernels.traffic import (
     CONTEXT,
     EXPERT_GRADIENT,

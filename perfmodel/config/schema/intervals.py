@@ -20,9 +20,9 @@ class Envelope(Config):
     """What the runs cover that a fit was held to."""
 
     chips: tuple[str, ...] = Field(min_length=1)
-    """Chips by name of the config."""
+    """Names of the chips."""
     stacks: tuple[str, ...] = Field(min_length=1)
-    """Software by name of the config."""
+    """Names of the software."""
     dense_chips: Count
     """Chips of the largest run of a dense model."""
     expert_chips: Count
