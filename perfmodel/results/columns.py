@@ -125,7 +125,7 @@ BARS = {
         Column("extrapolated", "", "no run was measured with"),
     )
 }
-"""Ends of the 90 % interval of a prediction, and what lies outside of all runs that were measured."""
+"""Ends of the 90 % interval of a prediction, and what no run was measured with."""
 
 COLUMNS = {column.name: column for column in (*STEP, *SITE)}
 """Every output quantity by the name of its field."""
