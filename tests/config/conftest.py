@@ -182,11 +182,14 @@ framework = "Ours"
 year = 2025                  # release
 kernel_launch = "2 us"       # measured
 host_dispatch = "5 us"       # measured
+expert_dispatch = "100 us"   # estimate
 cuda_graphs = false          # release notes
 step_overhead = "10 ms"      # measured
 gemm_multiplier = 0.95       # measured
+grouped_multiplier = 0.9     # estimate
 attention_multiplier = 0.95  # measured
 fused_attention = true
+native_attention = true      # estimate
 elementwise_passes = 1.2     # measured
 gradient_bytes = 4           # release
 bucket = "100 MB"            # release
@@ -206,6 +209,7 @@ compute_slowdown = 0.1       # measured
 algorithms = ["ring", "tree"]
 launch = "5 us"              # measured
 pipelining = 0.9             # measured
+merged_copies = true         # estimate
 tree_share = 0.9             # measured
 """
 
