@@ -22,6 +22,7 @@ from perfmodel_kernels._typing import (
 )
 from perfmodel_kernels.level_methods import (
     Method,
+    channel_units,
     gather_sent_shares,
     in_network_reduce,
     level_units,
@@ -63,6 +64,10 @@ class Library(NamedTuple):
     """Share of the stages of an all-reduce on different links that run at the same time."""
     tree_share: Scalar
     """Bandwidth of a tree over that of a ring."""
+    leaving: Scalar
+    """Most that the channels of one collective move out of a scale-up domain. [B/s]"""
+    chunk: Scalar
+    """What a rank hands at once to switches that add up. [B]"""
 
 
 class Cost(NamedTuple):
@@ -86,13 +91,15 @@ class Costs(NamedTuple):
 def costs_of(methods: Sequence[Method], network: Network) -> Costs:
     r"""Latency and pace of methods under both protocols.
 
-    .. math:: t = \sum_l s_l \alpha_l
+    Under the bulk protocol the first chunk takes :math:`f` to the end of its chain.
+
+    .. math:: t = f + \sum_l s_l \alpha_l
         + S \left[ M + (1 - \varphi) \left(\sum_l w_l - M\right) \right], \quad M = \max_l w_l
 
     Parameters
     ----------
     methods
-        Steps :math:`s`, loads :math:`w` and overlap :math:`\varphi` of each.
+        Steps :math:`s`, loads :math:`w`, overlap :math:`\varphi` and fill :math:`f` of each.
     network
         Time of a step; bandwidth of the low-latency protocol.
 
@@ -103,14 +110,16 @@ def costs_of(methods: Sequence[Method], network: Network) -> Costs:
     """
     steps = jnp.stack([method.steps for method in methods])
     loads = jnp.stack([method.loads for method in methods])
-    apart = jnp.stack([1.0 - method.overlap + jnp.zeros_like(loads[0, :, 0]) for method in methods])
+    each = jnp.zeros_like(loads[0, :, 0])
+    apart = jnp.stack([1.0 - method.overlap + each for method in methods])
+    fill = jnp.stack([method.fill + each for method in methods])
 
     def pace(loads: Array) -> Array:
         slowest = loads.max(2)
         return slowest + apart * (loads.sum(2) - slowest)
 
     latency = (steps * network.latency[None, None, :]).sum(2)
-    more = (steps * network.bulk_latency[None, None, :]).sum(2)
+    more = fill + (steps * network.bulk_latency[None, None, :]).sum(2)
     slower = loads / network.short_fraction[None, None, :]
     return Costs(Cost(latency, pace(slower)), Cost(latency + more, pace(loads)))
 
@@ -186,14 +195,14 @@ def collectives_of(reach: Reach, network: Network, library: Library) -> Collecti
     Collectives
         By algorithm and group, launch included; one rank takes no time.
     """
-    ring = level_units(reach, NEIGHBOUR, network)
+    ring = channel_units(level_units(reach, NEIGHBOUR, network), reach, library.leaving)
     pair = level_units(reach, PERMUTATION, network)
     methods = (
         ring_gather(reach, ring),
         recursive_gather(reach, single_units(pair, reach, network)),
         rail_gather(reach, pair, library.pipelining),
         tree_reduce(reach, ring, library.tree_share),
-        in_network_reduce(reach, ring, network, library.pipelining),
+        in_network_reduce(reach, ring, network, library.chunk),
     )
     reduces = used_levels(reach) * (jnp.where(network.reduction > 0.0, 1.0, 0.0))[None, :]
     lacking = jnp.where(reduces.sum(1) > 0.5, 0.0, NEVER)

@@ -17,6 +17,8 @@ class Method(NamedTuple):
     """Time that a level needs for a byte of payload, bulk protocol. [s/B]"""
     overlap: Scalar
     """1 where all levels work at the same time, 0 where one follows the other."""
+    fill: Calls | Scalar = 0.0
+    """Time until the last link of a chain of large chunks has its first one. [s]"""
 
 
 def level_units(reach: Reach, pattern: int, network: Network) -> CallLevels:
@@ -40,6 +42,49 @@ def level_units(reach: Reach, pattern: int, network: Network) -> CallLevels:
     """
     share = congested_share(reach, pattern, network)
     return 1.0 / (reach.below * reach.bandwidth * share)
+
+
+def channel_units(units: CallLevels, reach: Reach, leaving: Scalar) -> CallLevels:
+    r"""The same for what leaves a scale-up domain through the channels of one collective.
+
+    Each channel enters and leaves a domain through one card, so that no domain of :math:`g_0`
+    ranks moves more than its channels do, :math:`B_c`, however many cards it has.
+
+    .. math:: u_l = \max\left(u_l, \frac{g_0}{g_{l-1} B_c}\right), \quad l > 0
+
+    Parameters
+    ----------
+    units
+        From :func:`level_units`.
+    reach
+        How the groups lie.
+    leaving
+        What the channels of a collective move out of a domain, :math:`B_c`. [B/s]
+
+    Returns
+    -------
+    CallLevels
+        Times. [s/B]
+    """
+    least = domain_ranks(reach)[:, None] / (reach.below * leaving)
+    outside = (1.0 - reach.inner)[None, :] * used_levels(reach)
+    return jnp.maximum(units, outside * least)
+
+
+def domain_ranks(reach: Reach) -> Calls:
+    """Ranks of a group inside one scale-up domain.
+
+    Parameters
+    ----------
+    reach
+        How the groups lie.
+
+    Returns
+    -------
+    Calls
+        Ranks; 0 where the network has no such domain.
+    """
+    return (reach.within * reach.inner[None, :]).sum(1)
 
 
 def single_units(units: CallLevels, reach: Reach, network: Network) -> CallLevels:
@@ -255,33 +300,32 @@ def tree_reduce(reach: Reach, units: CallLevels, share: Scalar) -> Method:
     Parallel Computing 35, 2009.
     """
     inside = reach.inner[None, :] > 0.5
-    few = used_levels(reach) * jnp.minimum(0.25 * reach.within[:, -1:] / reach.below, 1.0)
-    carried = jnp.where(inside, 1.0 - reach.below / reach.within, few)
+    carried = jnp.where(inside, 1.0 - reach.below / reach.within, tree_shares(reach))
     return Method(2.0 * rail_steps(reach), carried * units * (2.0 / share), 1.0)
 
 
-def in_network_reduce(
-    reach: Reach, units: CallLevels, network: Network, pipelining: Scalar
-) -> Method:
+def in_network_reduce(reach: Reach, units: CallLevels, network: Network, chunk: Scalar) -> Method:
     r"""All-reduce in which switches add up where they can.
 
-    A level that reduces carries the buffer once up and once down at the same time; levels outside
-    the domain that reduce are one tree of switches, as fast as the slowest of them, and stand at
-    the first of these. A level that can't reduces along rails. Stages overlap as in
-    :func:`rail_gather`.
+    A level that reduces carries the buffer once up and once down at the same time. Levels outside
+    the domain are one tree, as fast as the slowest of them, and stand at the first: of switches
+    where they reduce, else a pair of binary trees with :func:`tree_shares`. A domain that can't
+    reduces along a ring. All stages work at the same time on chunks :math:`c` of each rank of a
+    domain, which travel whole from domain to domain:
 
-    .. math:: w_l = \frac{S}{g_{l-1} \eta_l B_l}
+    .. math:: w_l = \frac{S}{g_{l-1} \eta_l B_l}, \quad
+        t_{fill} = 2 \left(1 + \lceil \log_2 (n / g_0) \rceil\right) \frac{c}{B_1}
 
     Parameters
     ----------
     reach
         How the groups lie.
     units
-        From :func:`level_units`.
+        From :func:`channel_units`.
     network
         Share of the bandwidth :math:`\eta` at which its levels reduce.
-    pipelining
-        Share of the stages that run at the same time.
+    chunk
+        What a rank hands to a switch at once. [B]
 
     Returns
     -------
@@ -296,11 +340,25 @@ def in_network_reduce(
     inside = reach.inner[None, :] > 0.5
     used = used_levels(reach)
     once = used * units / jnp.where(able, network.reduction[None, :], 1.0)
-    climbing = jnp.where(able & ~inside, once, 0.0).max(1)
     along = 2.0 * (1.0 - reach.below / reach.within) * units
-    beyond = climbing + jnp.where(able | inside, 0.0, along).sum(1)
+    beyond = jnp.where(inside, 0.0, jnp.where(able, once, 2.0 * tree_shares(reach) * units)).max(1)
     loads = jnp.where(inside, jnp.where(able, once, along), _on_cards(reach, beyond))
-    return Method(2.0 * jnp.where(able, used, rail_steps(reach)), loads, pipelining)
+    steps = 2.0 * jnp.where(able, used, rail_steps(reach))
+    domain = jnp.maximum(domain_ranks(reach), 1.0)
+    depth = jnp.ceil(jnp.log2(reach.within[:, -1] / domain) - EDGE)
+    hops = jnp.where(depth > 0.5, 2.0 + 2.0 * depth, 0.0)
+    return Method(steps, loads, 1.0, chunk * domain * (_on_cards(reach, hops) * units).sum(1))
+
+
+def tree_shares(reach: Reach) -> CallLevels:
+    """Share of the buffer that a unit sends up a tree, less than 1 where few units take part.
+
+    Returns
+    -------
+    CallLevels
+        Shares, between units of each level.
+    """
+    return used_levels(reach) * jnp.minimum(0.25 * reach.within[:, -1:] / reach.below, 1.0)
 
 
 def gather_sent_shares(reach: Reach) -> CallLevels:

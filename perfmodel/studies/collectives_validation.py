@@ -1,7 +1,7 @@
 """Collectives over device memory: predictions beside measured times."""
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from statistics import median
@@ -26,6 +26,9 @@ JUDGED = ("ring", "tree", "auto", "nvls", "sharp")
 
 HOST = "buffers in host memory: see the option --host-collectives"
 """Why a row is not of this set."""
+
+REPORTED = "What leaves a rack (stacks, domain_exit) was set with these rows in sight."
+"""What a reader of the reported rows has to know."""
 
 UNJUDGED = "composed of calls or messages of other libraries: reported in a note, not judged"
 """Why a row with a prediction is not judged."""
@@ -77,8 +80,32 @@ def judge_collectives(paths: Sequence[Path], library: Library) -> Judged:
     Judged
         Completion times by system. [s]
     """
+    return _judged(paths, library, ("fit", "check"))
+
+
+def judge_reported(paths: Sequence[Path], library: Library) -> Judged:
+    """Predict the rows of files that are reported beside the others and count in no error.
+
+    Parameters
+    ----------
+    paths
+        CSV files of collectives.
+    library
+        Configs that predict the rows, and the systems that they stand for.
+
+    Returns
+    -------
+    Judged
+        Completion times by system. [s]
+    """
+    found = _judged(paths, library, ("report",))
+    return found._replace(excluded={}, notes=(REPORTED,) if found.rows else ())
+
+
+def _judged(paths: Sequence[Path], library: Library, uses: Collection[str]) -> Judged:
+    """Rows over device memory with some of the uses."""
     systems, rows = read_systems(library), read_files(paths, CollectiveRow)
-    used = [row for row in rows if row.use != "exclude" and row.memory == "device"]
+    used = [row for row in rows if row.use in uses and row.memory == "device"]
     known = [measured(row, systems, library) for row in used]
     times = predicted_times(known)
     found = [Predicted(*one) for one in zip(used, known, times.tolist(), strict=True)]

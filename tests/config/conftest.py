@@ -207,6 +207,8 @@ algorithms = ["ring", "tree"]
 launch = "5 us"              # measured
 pipelining = 0.9             # measured
 tree_share = 0.9             # measured
+domain_exit = "400 GB/s"     # measured
+chunk = "2 MB"               # measured
 """
 
 SMALL = {

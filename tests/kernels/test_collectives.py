@@ -109,6 +109,51 @@ def test_no_level_that_adds_means_no_reduction_in_the_network():
     assert times(all_reduces, 1e6, group(64))[IN_NETWORK] < 1.0
 
 
+RACKS = network_of(Fabric((72, 64), (900e9, 50e9), (1e-6, 5e-6)), reduction=1.0)._replace(
+    reduction=np.array([0.5, 0.0])
+)
+"""Domains of 72 chips that reduce, cards that do not."""
+
+
+def racks(leaving: float, chunk: float, payload: float, domains: int) -> np.ndarray:
+    """All-reduce over domains, by algorithm."""
+    software = library()._replace(leaving=np.float64(leaving), chunk=np.float64(chunk))
+    members = group(72 * domains)
+    return np.asarray(all_reduces(np.array([payload]), members, RACKS, software))[:, 0]
+
+
+@pytest.mark.parametrize(("domains", "share"), [(2, 1.0), (20, 2.0)])
+def test_trees_between_racks_end_at_what_their_channels_move(domains, share):
+    # coreweave/nccl-tests@0120901: all-reduces over 2 racks end at 429, over 20 at 215 GB/s
+    more, less = (racks(430e9, 0.0, payload, domains) for payload in (2e12, 1e12))
+    for row in (TREE, IN_NETWORK):
+        assert more[row] - less[row] == pytest.approx(share * 1e12 / 430e9, rel=1e-6)
+    less, more = (racks(430e9, 0.0, payload, domains)[RING] for payload in (1e12, 2e12))
+    assert more - less == pytest.approx(2.0 * (1 - 1 / (72 * domains)) * 1e12 / 430e9, rel=1e-6)
+
+
+def test_cards_bound_what_leaves_a_domain_where_there_are_few():
+    wide, narrow = (racks(leaving, 0.0, 1e12, 20) for leaving in (1e18, 72 * 50e9))
+    np.testing.assert_allclose(wide[:IN_NETWORK], narrow[:IN_NETWORK])
+
+
+def test_a_chunk_fills_its_tree_once():
+    # two hops in the domain and twice five between 20 domains, each at what leaves one
+    filled, empty = (racks(430e9, chunk, 1e12, 20) for chunk in (2e6, 0.0))
+    assert filled[IN_NETWORK] - empty[IN_NETWORK] == pytest.approx(12 * 72 * 2e6 / 430e9)
+    np.testing.assert_array_equal(filled[:IN_NETWORK], empty[:IN_NETWORK])
+    np.testing.assert_array_equal(racks(430e9, 2e6, 1e12, 1), racks(430e9, 0.0, 1e12, 1))
+
+
+@pytest.mark.parametrize("row", [RING, TREE, IN_NETWORK])
+def test_gradient_of_a_narrow_exit_equals_the_difference(row):
+    def time(leaving):
+        software = library()._replace(leaving=leaving, chunk=2e6)
+        return all_reduce_times(np.array([1e10]), group(1440), RACKS, software)[row, 0]
+
+    check_gradient(time, 430e9, sign=-1)
+
+
 def test_an_all_reduce_is_a_scatter_and_a_gather():
     started = LIBRARY._replace(launch=np.float64(0.0))
     payload, members = np.array([1e8]), group(64)

@@ -15,6 +15,7 @@ from perfmodel.studies.collectives_validation import (
     NONE_FITTED,
     UNJUDGED,
     judge_collectives,
+    judge_reported,
 )
 from perfmodel.studies.judged import Judged, scored
 
@@ -57,6 +58,16 @@ def test_parts_of_a_system_follow_the_scales_of_its_fitted_rows(judged):
     assert parts[f"mare_nostrum, {LARGER}"].rows == 63  # 32 nodes
     assert parts[f"CoreWeave, {LARGER}"].rows == 6  # two racks
     assert parts[f"leonardo, {NONE_FITTED}"].rows == 26
+
+
+def test_racks_are_reported_in_a_set_of_their_own_and_judged_in_none(judged):
+    racks = [shipped_measurements("collectives_racks.csv")]
+    reported = judge_reported(racks, SHIPPED)
+    assert reported.rows[0].measured == pytest.approx(7145.8e-6)
+    assert len(reported.rows) == 6
+    assert scored(reported).figures.p90_ape <= 0.10
+    assert not judge_collectives(racks, SHIPPED).rows
+    assert not judge_reported(FILES, SHIPPED).rows
 
 
 def test_trees_and_rings_are_put_in_the_measured_order(judged):
