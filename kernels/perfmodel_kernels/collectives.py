@@ -68,15 +68,21 @@ class Library(NamedTuple):
     """Most that the channels of one collective move out of a scale-up domain. [B/s]"""
     chunk: Scalar
     """What a rank hands at once to switches that add up. [B]"""
+    message: Scalar
+    """Time to issue one of many messages that travel at once. [s]"""
+    hidden: Scalar
+    """Share of the steps of rings and trees that hide behind bytes on their way."""
 
 
 class Cost(NamedTuple):
-    """A collective by one algorithm: its time is latency plus payload times pace."""
+    """A collective by one algorithm: latency plus payload times path, or payload times pace."""
 
     latency: Calls | AlgorithmCalls
     """Time of an empty payload. [s]"""
+    path: Calls | AlgorithmCalls
+    """Time that a byte of payload adds to the longest chain of messages. [s/B]"""
     pace: Calls | AlgorithmCalls
-    """Time that a byte of payload adds. [s/B]"""
+    """Time that a byte of payload takes of the busiest link. [s/B]"""
 
 
 class Costs(NamedTuple):
@@ -88,20 +94,26 @@ class Costs(NamedTuple):
     """Bulk protocol, algorithm by call."""
 
 
-def costs_of(methods: Sequence[Method], network: Network) -> Costs:
+def costs_of(methods: Sequence[Method], network: Network, hidden: Scalar = 0.0) -> Costs:
     r"""Latency and pace of methods under both protocols.
 
     Under the bulk protocol the first chunk takes :math:`f` to the end of its chain.
 
-    .. math:: t = f + \sum_l s_l \alpha_l
-        + S \left[ M + (1 - \varphi) \left(\sum_l w_l - M\right) \right], \quad M = \max_l w_l
+    .. math:: t = \max\left(f + \sum_l s_l \alpha_l + S P, S W\right), \quad
+        W = M + (1 - \varphi) \left(\sum_l w_l - M\right), \quad M = \max_l w_l
+
+    The longest chain of messages takes :math:`P = \sum_l p_l` where a method has one beside its
+    busiest links, else :math:`P = W`: links wait for messages, and the times add up.
 
     Parameters
     ----------
     methods
-        Steps :math:`s`, loads :math:`w`, overlap :math:`\varphi` and fill :math:`f` of each.
+        Steps :math:`s`, loads :math:`w`, overlap :math:`\varphi`, chain :math:`p` and fill
+        :math:`f` of each.
     network
         Time of a step; bandwidth of the low-latency protocol.
+    hidden
+        Share of the difference between chain and links that the software hides.
 
     Returns
     -------
@@ -114,14 +126,22 @@ def costs_of(methods: Sequence[Method], network: Network) -> Costs:
     apart = jnp.stack([1.0 - method.overlap + each for method in methods])
     fill = jnp.stack([method.fill + each for method in methods])
 
-    def pace(loads: Array) -> Array:
-        slowest = loads.max(2)
-        return slowest + apart * (loads.sum(2) - slowest)
+    def cost(latency: Array, fraction: Array) -> Cost:
+        slower = loads / fraction[None, None, :]
+        slowest = slower.max(2)
+        pace = slowest + apart * (slower.sum(2) - slowest)
+        paths = [
+            pace[row]
+            if method.path is None
+            else pace[row] + hidden * ((method.path / fraction[None, :]).sum(1) - pace[row])
+            for row, method in enumerate(methods)
+        ]
+        return Cost(latency, jnp.stack(paths), pace)
 
     latency = (steps * network.latency[None, None, :]).sum(2)
     more = fill + (steps * network.bulk_latency[None, None, :]).sum(2)
-    slower = loads / network.short_fraction[None, None, :]
-    return Costs(Cost(latency, pace(slower)), Cost(latency + more, pace(loads)))
+    whole = jnp.ones_like(network.short_fraction)
+    return Costs(cost(latency, network.short_fraction), cost(latency + more, whole))
 
 
 def faster(short: Times, bulk: Times) -> Times:
@@ -208,14 +228,15 @@ def collectives_of(reach: Reach, network: Network, library: Library) -> Collecti
     lacking = jnp.where(reduces.sum(1) > 0.5, 0.0, NEVER)
     several = jnp.asarray(reach.within[:, -1] > 1.0 + EDGE)
     gathers, all_reduces = [], []
-    for cost in costs_of(methods, network):
-        gather = Cost(cost.latency[:GATHERS], cost.pace[:GATHERS])
+    for cost in costs_of(methods, network, library.hidden):
+        gather = Cost(*(part[:GATHERS] for part in cost))
         doubled = Cost(
             jnp.concatenate([
                 2.0 * gather.latency,
                 cost.latency[TREE:IN_NETWORK],
                 (cost.latency[IN_NETWORK] + lacking)[None, :],
             ]),
+            jnp.concatenate([2.0 * gather.path, cost.path[GATHERS:]]),
             jnp.concatenate([2.0 * gather.pace, cost.pace[GATHERS:]]),
         )  # fmt: skip
         gathers.append(_started(gather, library.allowed[:GATHERS], several, library))
@@ -244,7 +265,10 @@ def times_of(payload: Calls, costs: Costs) -> AlgorithmCalls:
     AlgorithmCalls
         Completion times. [s]
     """
-    short, bulk = (cost.latency + payload[None, :] * cost.pace for cost in costs)
+    short, bulk = (
+        jnp.maximum(cost.latency + payload[None, :] * cost.path, payload[None, :] * cost.pace)
+        for cost in costs
+    )
     return jnp.asarray(faster(short, bulk))
 
 

@@ -19,6 +19,9 @@ class Method(NamedTuple):
     """1 where all levels work at the same time, 0 where one follows the other."""
     fill: Calls | Scalar = 0.0
     """Time until the last link of a chain of large chunks has its first one. [s]"""
+    path: CallLevels | None = None
+    """Time of a byte of payload along the longest chain of messages, where links work on others
+    meanwhile; none where they wait for it. [s/B]"""
 
 
 def level_units(reach: Reach, pattern: int, network: Network) -> CallLevels:
@@ -90,8 +93,6 @@ def domain_ranks(reach: Reach) -> Calls:
 def single_units(units: CallLevels, reach: Reach, network: Network) -> CallLevels:
     r"""The same where a rank talks to one peer at a time: over the link to it alone.
 
-    On a torus the peer counts as a neighbour; what longer ways share of links is left out.
-
     .. math:: u_0 = \max(u_0, 1 / B_{pair})
 
     Parameters
@@ -142,13 +143,17 @@ def ring_hops(reach: Reach) -> CallLevels:
     CallLevels
         Steps; both ways round a closed axis of a torus.
     """
+    straight = jnp.maximum(reach.within - 1.0, 1.0)
+    turned = jnp.where(reach.inner[None, :] > 0.5, reach.inner_hops[:, None] / straight, 1.0)
+    return _ring_edges(reach) * jnp.where(used_levels(reach) > 0.5, turned, 1.0)
+
+
+def _ring_edges(reach: Reach) -> CallLevels:
+    """Edges of a single ring that the slowest chunk crosses, by level."""
     size, used = reach.within[:, -1:], used_levels(reach)
     outermost = jnp.where(reach.within > size - 0.5, used, 0.0)
     innermost = jnp.where(reach.below < 1.0 + EDGE, used, 0.0)
-    hops = size / reach.below - size / reach.within + outermost - innermost
-    straight = jnp.maximum(reach.within - 1.0, 1.0)
-    turned = jnp.where(reach.inner[None, :] > 0.5, reach.inner_hops[:, None] / straight, 1.0)
-    return hops * jnp.where(used > 0.5, turned, 1.0)
+    return size / reach.below - size / reach.within + outermost - innermost
 
 
 def ring_gather(reach: Reach, units: CallLevels) -> Method:
@@ -157,10 +162,13 @@ def ring_gather(reach: Reach, units: CallLevels) -> Method:
     One ring per card: a unit of level :math:`l` with :math:`g` ranks below it carries the payload
     once over its :math:`g` cards, and all levels work at the same time.
 
-    .. math:: t = \sum_l h_l \alpha_l + \max_{l: h_l > 0} \rho_l \frac{S}{g_{l-1} B_l}
+    .. math:: t = \max\left[\sum_l h_l \left(\alpha_l + \frac{S}{n R B_l}\right),
+        \max_{l: h_l > 0} \rho_l \frac{S}{g_{l-1} B_l}\right]
 
-    Each level carries :math:`\rho = (n-1)/n` of the payload; the links of a scale-up domain that
-    the ring leaves spare what goes out through the card, a factor :math:`1 - 1/g`.
+    The slowest chunk goes its way, one of :math:`R` for each card of the largest unit, while
+    cards work on the chunks before it. Each level carries :math:`\rho = (n-1)/n` of the
+    payload; the links of a scale-up domain that the ring leaves spare what goes out through the
+    card, a factor :math:`1 - 1/g`.
 
     Parameters
     ----------
@@ -182,7 +190,9 @@ def ring_gather(reach: Reach, units: CallLevels) -> Method:
     size = reach.within[:, -1:]
     spared = (reach.inner[None, :] > 0.5) & (reach.within < size - 0.5)
     share = (size - 1.0) / size * jnp.where(spared, 1.0 - reach.below / reach.within, 1.0)
-    return Method(ring_hops(reach), used_levels(reach) * share * units, 1.0)
+    rings = jnp.maximum((used_levels(reach) * reach.below).max(1), 1.0)[:, None]
+    path = _ring_edges(reach) * reach.below * units / (size * rings)
+    return Method(ring_hops(reach), used_levels(reach) * share * units, 1.0, path=path)
 
 
 def doubling_steps(reach: Reach) -> CallLevels:
@@ -203,6 +213,8 @@ def recursive_gather(reach: Reach, units: CallLevels) -> Method:
     .. math:: t = \sum_l \left[ \lceil \log_2 q_l \rceil \alpha_l
         + \frac{q_l - 1}{q_l} \frac{S}{g_{l-1} B_l} \right], \quad q_l = g_l / g_{l-1}
 
+    On a torus the hops and the time of :class:`~perfmodel_kernels.topology.Apart` take their place.
+
     Parameters
     ----------
     reach
@@ -220,7 +232,10 @@ def recursive_gather(reach: Reach, units: CallLevels) -> Method:
     Thakur, Rabenseifner, Gropp, "Optimization of collective communication operations in MPICH",
     Int. J. High Perform. Comput. Appl. 19, 2005.
     """
-    return Method(doubling_steps(reach), (1.0 - reach.below / reach.within) * units, 0.0)
+    loads = (1.0 - reach.below / reach.within) * units
+    torus = reach.inner[None, :] * reach.apart.doubling_hops[:, None]
+    steps = jnp.where(torus > 0.5, torus, doubling_steps(reach))
+    return Method(steps, jnp.where(torus > 0.5, reach.apart.doubling[:, None], loads), 0.0)
 
 
 def rail_gather(reach: Reach, units: CallLevels, pipelining: Scalar) -> Method:
@@ -275,9 +290,13 @@ def tree_reduce(reach: Reach, units: CallLevels, share: Scalar) -> Method:
     down over all its cards, less where so few units :math:`u_l` take part that none has two
     children.
 
-    .. math:: t = 2 \left[(g_0 - 1) \alpha_0 + \sum_{l > 0} \lceil\log_2 q_l\rceil \alpha_l\right]
-        + \frac{2 S}{\tau} \max_l \frac{c_l}{g_{l-1} B_l}
+    .. math:: t = \max\left\{2 \left[(g_0 - 1) \alpha_0
+        + \sum_{l > 0} \lceil\log_2 q_l\rceil \alpha_l\right]
+        + \frac{2 S}{\tau} \left(\frac{c_0}{(g_0 - 1) B_0}
+        + \max_{l > 0} \frac{c_l}{g_{l-1} B_l}\right),
+        \frac{2 S}{\tau} \max_l \frac{c_l}{g_{l-1} B_l}\right\}
 
+    Chains of many trees hide their bytes behind each other's steps, streams between domains do not;
     with :math:`c_0 = 1 - 1 / g_0` and :math:`c_l = \min(1, u_l / 4)`, :math:`u_l = n / g_{l-1}`.
 
     Parameters
@@ -301,7 +320,12 @@ def tree_reduce(reach: Reach, units: CallLevels, share: Scalar) -> Method:
     """
     inside = reach.inner[None, :] > 0.5
     carried = jnp.where(inside, 1.0 - reach.below / reach.within, tree_shares(reach))
-    return Method(2.0 * rail_steps(reach), carried * units * (2.0 / share), 1.0)
+    loads = carried * units * (2.0 / share)
+    chains = loads / jnp.maximum(reach.within - 1.0, 1.0)
+    streams = _on_cards(reach, jnp.where(inside, 0.0, loads).max(1))
+    alone = inside & (reach.within > reach.within[:, -1:] - 0.5)
+    path = jnp.where(alone, chains, streams)
+    return Method(2.0 * rail_steps(reach), loads, 1.0, path=path)
 
 
 def in_network_reduce(reach: Reach, units: CallLevels, network: Network, chunk: Scalar) -> Method:

@@ -108,4 +108,6 @@ def lower_library(collectives: Collectives) -> Library:
         tree_share=collectives.tree_share,
         leaving=UNLIMITED if collectives.domain_exit == "unlimited" else collectives.domain_exit,
         chunk=float(collectives.chunk),
+        message=collectives.message,
+        hidden=collectives.hidden_steps,
     )

@@ -63,7 +63,7 @@ def lay_out(scenario: Scenario, row: Row) -> Laid:
     params = lower_site(with_cap(scenario, row["power_cap_w"]), row["chips"]).step
     layout = layout_of(row)
     count = int(layout.micro_batches)
-    orders = order_tables(layout.schedule, int(layout.pp), int(layout.vpp), count)
+    orders = order_tables(float(layout.schedule), int(layout.pp), int(layout.vpp), count)
     found = _program(int(layout.vpp))(params, layout, orders)
     total = np.asarray(found.total, float)
     stages = [
@@ -75,7 +75,7 @@ def lay_out(scenario: Scenario, row: Row) -> Laid:
 
 @cache
 def _program(chunks: int) -> Any:
-    return compiled(lambda *inputs: step_timeline(*inputs, chunks))
+    return compiled(lambda params, layout, orders: step_timeline(params, layout, orders, chunks))
 
 
 def _segments(found: Any) -> list[Row]:

@@ -209,6 +209,8 @@ pipelining = 0.9             # measured
 tree_share = 0.9             # measured
 domain_exit = "400 GB/s"     # measured
 chunk = "2 MB"               # measured
+message = "0.3 us"           # measured
+hidden_steps = 0.5           # measured
 """
 
 SMALL = {

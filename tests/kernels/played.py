@@ -65,4 +65,6 @@ def library(pipelining: float = 0.0) -> Library:
         tree_share=np.float64(1.0),
         leaving=np.float64(FREE),
         chunk=np.float64(0.0),
+        message=np.float64(0.0),
+        hidden=np.float64(1.0),
     )

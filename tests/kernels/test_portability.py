@@ -170,6 +170,7 @@ KERNELS: dict[Callable, tuple] = {
     level_methods.gather_sent_shares: (REACH,),
     collectives.gather_sent: (np.ones(6), GROUPS, NETWORK),
     exchange.uniform_loads: (REACH, NETWORK),
+    exchange.issue_time: (REACH, LIBRARY),
     exchange.pairwise_exchange: (REACH, UNITS_BY_LEVEL),
     exchange.bruck_exchange: (REACH, UNITS_BY_LEVEL),
     exchange.direct_exchange: (REACH, UNITS_BY_LEVEL),

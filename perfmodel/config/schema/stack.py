@@ -59,6 +59,11 @@ class Collectives(Config):
     one network card. [B/s]"""
     chunk: Bytes
     """What a chip hands at once to switches that add up. [B]"""
+    message: SecondsOrZero
+    """Time to issue one of many messages that travel at once. [s]"""
+    hidden_steps: Fraction
+    """Share of the steps of rings and trees that hide behind bytes on their way: 1 where a link
+    never waits for a chunk that could travel."""
 
 
 class Stack(Named):

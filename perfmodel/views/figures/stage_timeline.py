@@ -88,6 +88,6 @@ def _bars(axes: "Axes", columns: Rows, shown: Sequence[str], end: float) -> None
             axes.broken_barh(spans, (one - 0.4, 0.8), facecolors=COLORS[name], linewidth=0)
     axes.set_xlim(0.0, end)
     axes.set_ylim(stage.max() + 0.5, -0.5)
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params(axis="y", integer=True)
     axes.set_ylabel("pipeline stage")
     axes.grid(visible=False)
