@@ -16,6 +16,7 @@ from perfmodel_kernels._typing import (
     Algorithms,
     CallLevels,
     Calls,
+    Levels,
     Real,
     Scalar,
     Times,
@@ -126,7 +127,7 @@ def costs_of(methods: Sequence[Method], network: Network, hidden: Scalar = 0.0) 
     apart = jnp.stack([1.0 - method.overlap + each for method in methods])
     fill = jnp.stack([method.fill + each for method in methods])
 
-    def cost(latency: Array, fraction: Array) -> Cost:
+    def cost(latency: Array, fraction: Levels) -> Cost:
         slower = loads / fraction[None, None, :]
         slowest = slower.max(2)
         pace = slowest + apart * (slower.sum(2) - slowest)
