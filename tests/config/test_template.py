@@ -42,7 +42,7 @@ def test_a_template_that_is_filled_in_is_right(folder: Path):
         key = leaf.path[-1]
         value = {"s": '"1 us"', "B": '"1 GB"'}.get(leaf.unit or "", "1")
         value = f'"{filled[key]}"' if key in filled else value
-        value = "true" if key in ("fused_attention", "cuda_graphs") else value
+        value = "true" if key in ("fused_attention", "cuda_graphs", "merged_copies") else value
         value = '["ring"]' if key == "algorithms" else value
         value = '"unlimited"' if key == "domain_exit" else value
         text = text.replace(f'\n{key} = ""', f"\n{key} = {value}")
