@@ -34,6 +34,10 @@ def test_a_template_leaves_exactly_the_required_fields_to_fill_in(
     assert all("is empty" in message or "bf16" in message for message in messages)
 
 
+SWITCHES = ("fused_attention", "native_attention", "cuda_graphs", "merged_copies")
+"""Fields of a stack that are true or false."""
+
+
 def test_a_template_that_is_filled_in_is_right(folder: Path):
     path = start("stacks", "fresh", folder, None, [])
     filled = {"name": "x", "framework": "x"}
@@ -42,7 +46,7 @@ def test_a_template_that_is_filled_in_is_right(folder: Path):
         key = leaf.path[-1]
         value = {"s": '"1 us"', "B": '"1 GB"'}.get(leaf.unit or "", "1")
         value = f'"{filled[key]}"' if key in filled else value
-        value = "true" if key in ("fused_attention", "cuda_graphs", "merged_copies") else value
+        value = "true" if key in SWITCHES else value
         value = '["ring"]' if key == "algorithms" else value
         value = '"unlimited"' if key == "domain_exit" else value
         text = text.replace(f'\n{key} = ""', f"\n{key} = {value}")
