@@ -364,7 +364,7 @@ def uniform_exchange_costs(reach: Reach, network: Network, library: Library) -> 
         One algorithm; the payload is the send buffer of one rank, and one rank takes no time.
     """
     start = library.launch + issue_time(reach, library)
-    return _direct_costs(uniform_loads(reach, network), reach, network, start)
+    return _direct_costs(uniform_loads(reach, network), reach, network, start[None, :])
 
 
 def exchange_time(sent: Levels, group: Groups, network: Network, library: Library) -> Real:
