@@ -16,12 +16,14 @@ from perfmodel_kernels._typing import (
     Algorithms,
     CallLevels,
     Calls,
+    Levels,
     Real,
     Scalar,
     Times,
 )
 from perfmodel_kernels.level_methods import (
     Method,
+    channel_units,
     gather_sent_shares,
     in_network_reduce,
     level_units,
@@ -63,15 +65,25 @@ class Library(NamedTuple):
     """Share of the stages of an all-reduce on different links that run at the same time."""
     tree_share: Scalar
     """Bandwidth of a tree over that of a ring."""
+    leaving: Scalar
+    """Most that the channels of one collective move out of a scale-up domain. [B/s]"""
+    chunk: Scalar
+    """What a rank hands at once to switches that add up. [B]"""
+    message: Scalar
+    """Time to issue one of many messages that travel at once. [s]"""
+    hidden: Scalar
+    """Share of the steps of rings and trees that hide behind bytes on their way."""
 
 
 class Cost(NamedTuple):
-    """A collective by one algorithm: its time is latency plus payload times pace."""
+    """A collective by one algorithm: latency plus payload times path, or payload times pace."""
 
     latency: Calls | AlgorithmCalls
     """Time of an empty payload. [s]"""
+    path: Calls | AlgorithmCalls
+    """Time that a byte of payload adds to the longest chain of messages. [s/B]"""
     pace: Calls | AlgorithmCalls
-    """Time that a byte of payload adds. [s/B]"""
+    """Time that a byte of payload takes of the busiest link. [s/B]"""
 
 
 class Costs(NamedTuple):
@@ -83,18 +95,26 @@ class Costs(NamedTuple):
     """Bulk protocol, algorithm by call."""
 
 
-def costs_of(methods: Sequence[Method], network: Network) -> Costs:
+def costs_of(methods: Sequence[Method], network: Network, hidden: Scalar = 0.0) -> Costs:
     r"""Latency and pace of methods under both protocols.
 
-    .. math:: t = \sum_l s_l \alpha_l
-        + S \left[ M + (1 - \varphi) \left(\sum_l w_l - M\right) \right], \quad M = \max_l w_l
+    Under the bulk protocol the first chunk takes :math:`f` to the end of its chain.
+
+    .. math:: t = \max\left(f + \sum_l s_l \alpha_l + S P, S W\right), \quad
+        W = M + (1 - \varphi) \left(\sum_l w_l - M\right), \quad M = \max_l w_l
+
+    The longest chain of messages takes :math:`P = \sum_l p_l` where a method has one beside its
+    busiest links, else :math:`P = W`: links wait for messages, and the times add up.
 
     Parameters
     ----------
     methods
-        Steps :math:`s`, loads :math:`w` and overlap :math:`\varphi` of each.
+        Steps :math:`s`, loads :math:`w`, overlap :math:`\varphi`, chain :math:`p` and fill
+        :math:`f` of each.
     network
         Time of a step; bandwidth of the low-latency protocol.
+    hidden
+        Share of the difference between chain and links that the software hides.
 
     Returns
     -------
@@ -103,16 +123,26 @@ def costs_of(methods: Sequence[Method], network: Network) -> Costs:
     """
     steps = jnp.stack([method.steps for method in methods])
     loads = jnp.stack([method.loads for method in methods])
-    apart = jnp.stack([1.0 - method.overlap + jnp.zeros_like(loads[0, :, 0]) for method in methods])
+    each = jnp.zeros_like(loads[0, :, 0])
+    apart = jnp.stack([1.0 - method.overlap + each for method in methods])
+    fill = jnp.stack([method.fill + each for method in methods])
 
-    def pace(loads: Array) -> Array:
-        slowest = loads.max(2)
-        return slowest + apart * (loads.sum(2) - slowest)
+    def cost(latency: Array, fraction: Levels) -> Cost:
+        slower = loads / fraction[None, None, :]
+        slowest = slower.max(2)
+        pace = slowest + apart * (slower.sum(2) - slowest)
+        paths = [
+            pace[row]
+            if method.path is None
+            else pace[row] + hidden * ((method.path / fraction[None, :]).sum(1) - pace[row])
+            for row, method in enumerate(methods)
+        ]
+        return Cost(latency, jnp.stack(paths), pace)
 
     latency = (steps * network.latency[None, None, :]).sum(2)
-    more = (steps * network.bulk_latency[None, None, :]).sum(2)
-    slower = loads / network.short_fraction[None, None, :]
-    return Costs(Cost(latency, pace(slower)), Cost(latency + more, pace(loads)))
+    more = fill + (steps * network.bulk_latency[None, None, :]).sum(2)
+    whole = jnp.ones_like(network.short_fraction)
+    return Costs(cost(latency, network.short_fraction), cost(latency + more, whole))
 
 
 def faster(short: Times, bulk: Times) -> Times:
@@ -186,27 +216,28 @@ def collectives_of(reach: Reach, network: Network, library: Library) -> Collecti
     Collectives
         By algorithm and group, launch included; one rank takes no time.
     """
-    ring = level_units(reach, NEIGHBOUR, network)
+    ring = channel_units(level_units(reach, NEIGHBOUR, network), reach, library.leaving)
     pair = level_units(reach, PERMUTATION, network)
     methods = (
         ring_gather(reach, ring),
         recursive_gather(reach, single_units(pair, reach, network)),
         rail_gather(reach, pair, library.pipelining),
         tree_reduce(reach, ring, library.tree_share),
-        in_network_reduce(reach, ring, network, library.pipelining),
+        in_network_reduce(reach, ring, network, library.chunk),
     )
     reduces = used_levels(reach) * (jnp.where(network.reduction > 0.0, 1.0, 0.0))[None, :]
     lacking = jnp.where(reduces.sum(1) > 0.5, 0.0, NEVER)
     several = jnp.asarray(reach.within[:, -1] > 1.0 + EDGE)
     gathers, all_reduces = [], []
-    for cost in costs_of(methods, network):
-        gather = Cost(cost.latency[:GATHERS], cost.pace[:GATHERS])
+    for cost in costs_of(methods, network, library.hidden):
+        gather = Cost(*(part[:GATHERS] for part in cost))
         doubled = Cost(
             jnp.concatenate([
                 2.0 * gather.latency,
                 cost.latency[TREE:IN_NETWORK],
                 (cost.latency[IN_NETWORK] + lacking)[None, :],
             ]),
+            jnp.concatenate([2.0 * gather.path, cost.path[GATHERS:]]),
             jnp.concatenate([2.0 * gather.pace, cost.pace[GATHERS:]]),
         )  # fmt: skip
         gathers.append(_started(gather, library.allowed[:GATHERS], several, library))
@@ -235,7 +266,10 @@ def times_of(payload: Calls, costs: Costs) -> AlgorithmCalls:
     AlgorithmCalls
         Completion times. [s]
     """
-    short, bulk = (cost.latency + payload[None, :] * cost.pace for cost in costs)
+    short, bulk = (
+        jnp.maximum(cost.latency + payload[None, :] * cost.path, payload[None, :] * cost.pace)
+        for cost in costs
+    )
     return jnp.asarray(faster(short, bulk))
 
 

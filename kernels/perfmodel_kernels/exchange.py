@@ -3,11 +3,15 @@
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 
 from perfmodel_kernels._typing import AlgorithmCalls, CallLevels, Calls, Levels, Real, Scalar
-from perfmodel_kernels.collectives import Cost, Costs, Library, costs_of, times_of
+from perfmodel_kernels.collectives import Costs, Library, costs_of, times_of
 from perfmodel_kernels.level_methods import Method, level_units, single_units, used_levels
 from perfmodel_kernels.topology import EDGE, UNIFORM, Groups, Network, Reach, lay
+
+POWERS = 2.0 ** np.arange(20)
+"""Bits of the distance of two ranks, of a million at most."""
 
 PAIRWISE, BRUCK, DIRECT, FORWARDED = range(4)
 """Rows of the algorithm axis of an all-to-all."""
@@ -51,6 +55,8 @@ def pairwise_exchange(reach: Reach, units: CallLevels) -> Method:
 
     .. math:: t = \sum_l (g_l - g_{l-1}) \left(\alpha_l + \frac{S}{n B_l}\right)
 
+    On a torus the hops and the time of :class:`~perfmodel_kernels.topology.Apart` take their place.
+
     Parameters
     ----------
     reach
@@ -63,18 +69,23 @@ def pairwise_exchange(reach: Reach, units: CallLevels) -> Method:
     Method
         Steps and loads.
     """
-    rounds = reach.within - reach.below
-    return Method(rounds, rounds / reach.within[:, -1:] * units, 0.0)
+    rounds, size = reach.within - reach.below, reach.within[:, -1:]
+    torus = reach.inner[None, :] * reach.apart.round_hops[:, None]
+    shared = reach.apart.rounds[:, None] / size
+    loads = jnp.where(torus > 0.5, shared, rounds / size * units)
+    return Method(jnp.where(torus > 0.5, torus, rounds), loads, 0.0)
 
 
 def bruck_exchange(reach: Reach, units: CallLevels) -> Method:
     r"""All-to-all that moves half of the buffer at each of few steps.
 
-    Some rank crosses the outermost level at every step, and all wait for it. A step moves half of
-    the buffer where :math:`n` is a power of two and up to a third less in the mean where it is not.
+    Some rank crosses the outermost level at every step, and all wait for it. Step :math:`k` moves
+    the blocks whose distance has the bit :math:`k`, half of the buffer where :math:`n` is a power
+    of two.
 
-    .. math:: t = \lceil \log_2 n \rceil \left(\alpha_l + \frac{S}{2 B_l}\right), \quad
-        l\ outermost
+    .. math:: t = \lceil \log_2 n \rceil \alpha_l + \sum_k c_k \frac{S}{n B_l}, \quad
+        c_k = 2^k \left\lfloor \frac{n}{2^{k+1}} \right\rfloor
+        + \max(0, n \bmod 2^{k+1} - 2^k), \quad l\ outermost
 
     Parameters
     ----------
@@ -95,7 +106,10 @@ def bruck_exchange(reach: Reach, units: CallLevels) -> Method:
     """
     size = reach.within[:, -1:]
     steps = jnp.ceil(jnp.log2(size) - EDGE) * _outermost(reach)
-    return Method(steps, 0.5 * steps * units, 0.0)
+    bit = jnp.asarray(POWERS, size.dtype)[None, :]
+    pairs = jnp.floor(size / (2.0 * bit) + EDGE / bit)
+    blocks = bit * pairs + jnp.maximum(size - 2.0 * bit * pairs - bit, 0.0)
+    return Method(steps, _outermost(reach) * (blocks.sum(1)[:, None] / size) * units, 0.0)
 
 
 def _outermost(reach: Reach) -> CallLevels:
@@ -183,7 +197,28 @@ def all_to_all_times(
         forwarded_exchange(reach, units, library.pipelining),
     )
     times = times_of(payload, costs_of(methods, network)) + library.launch
+    times = times.at[DIRECT].add(issue_time(reach, library))
     return jnp.where(groups.size[None, :] > 1.0 + EDGE, times, 0.0)
+
+
+def issue_time(reach: Reach, library: Library) -> Calls:
+    r"""Time in which a rank issues a message to each of its peers.
+
+    .. math:: t = (n - 1) t_m
+
+    Parameters
+    ----------
+    reach
+        How the groups lie.
+    library
+        Time to issue a message, :math:`t_m`.
+
+    Returns
+    -------
+    Calls
+        Times. [s]
+    """
+    return (reach.within[:, -1] - 1.0) * library.message
 
 
 def distinct_units(copies: Scalar, units: Scalar, limit: Scalar) -> Real:
@@ -297,14 +332,16 @@ def exchange_costs(sent: Levels, reach: Reach, network: Network, library: Librar
     beyond = jnp.stack([sent[level:].sum() for level in range(sent.shape[0])])
     outside = jnp.where(network.scaleup > 0.5, 0.0, beyond * units)
     loads = jnp.where(reach.inner > 0.5, sent * inside, outside)
-    return _direct_costs(loads[None, :], reach, network, library)
+    return _direct_costs(loads[None, :], reach, network, library.launch)
 
 
-def _direct_costs(loads: CallLevels, reach: Reach, network: Network, library: Library) -> Costs:
-    """Latency and pace of messages that all travel at once; one rank takes no time."""
+def _direct_costs(
+    loads: CallLevels, reach: Reach, network: Network, start: Calls | Scalar
+) -> Costs:
+    """Costs of messages that all travel at once; one rank takes no time."""
     several = reach.within[:, -1] > 1.0 + EDGE
     return Costs(*(
-        Cost(jnp.where(several[None, :], cost.latency + library.launch, 0.0), cost.pace)
+        cost._replace(latency=jnp.where(several[None, :], cost.latency + start, 0.0))
         for cost in costs_of((direct_exchange(reach, loads),), network)
     ))  # fmt: skip
 
@@ -326,7 +363,8 @@ def uniform_exchange_costs(reach: Reach, network: Network, library: Library) -> 
     Costs
         One algorithm; the payload is the send buffer of one rank, and one rank takes no time.
     """
-    return _direct_costs(uniform_loads(reach, network), reach, network, library)
+    start = library.launch + issue_time(reach, library)
+    return _direct_costs(uniform_loads(reach, network), reach, network, start[None, :])
 
 
 def exchange_time(sent: Levels, group: Groups, network: Network, library: Library) -> Real:

@@ -53,6 +53,19 @@ class Groups(NamedTuple):
     """Distance between neighbouring ranks of the group. [chips]"""
 
 
+class Apart(NamedTuple):
+    """What messages to partners that are no neighbours cost on a torus; 0 where there is none."""
+
+    doubling_hops: Calls
+    """Hops, one after the other, of messages whose distance doubles along each axis."""
+    doubling: Calls
+    """Time of a byte of payload that they gather. [s/B]"""
+    round_hops: Calls
+    """Hops of messages to every other chip, one chip after the other."""
+    rounds: Calls
+    """Time of a byte that goes to each. [s/B]"""
+
+
 class Reach(NamedTuple):
     """How groups lie over the levels, the axes of a torus folded into one level."""
 
@@ -69,6 +82,8 @@ class Reach(NamedTuple):
     middle: Calls
     """Time over the middle of the longest axis of a torus for a byte that each rank sends to all;
     0 where there is none. [s/B]"""
+    apart: Apart
+    """Partners that are no neighbours inside the domain."""
 
 
 def ranks_within(groups: Groups, network: Network) -> CallLevels:
@@ -174,6 +189,30 @@ def lay(groups: Groups, network: Network) -> Reach:
         inner_hops=jnp.where(scaleup, hops, 0.0).sum(1),
         inner=inner,
         middle=jnp.where(axis & (ways > 0.5), crossing, 0.0).max(1),
+        apart=_apart(raw, jnp.where(axis, extent, 1.0), ways, network),
+    )
+
+
+def _apart(within: CallLevels, extent: CallLevels, ways: CallLevels, network: Network) -> Apart:
+    r"""Partners apart on axes of :math:`X` chips, messages along one axis after the other.
+
+    A doubling moves :math:`\min(2^k, X - 2^k)` blocks as many hops, and as many messages share
+    each link; rounds with all distances load a link :math:`\lfloor X^2 / 4 \rfloor` times. On a
+    line a message may have to go back all the way.
+    """
+    chips = jnp.max(jnp.where(network.scaleup[None, :] > 0.5, within, 1.0), axis=1)
+    several = jnp.where(extent > 1.0 + EDGE, 1.0, 0.0)
+    last = jnp.exp2(jnp.ceil(jnp.log2(extent) - EDGE) - 1.0)  # blocks held before the last step
+    squares = (last * last - 1.0) / 3.0 + (extent - last) ** 2
+    outside = chips[:, None] / jnp.where(several > 0.5, within, chips[:, None])
+    halves = jnp.floor(0.25 * extent * extent + EDGE)
+    hops = jnp.where(ways > 1.5, halves, extent * (extent - 1.0) - halves)
+    lines = chips[:, None] / extent
+    return Apart(
+        doubling_hops=(several * (extent - 1.0)).sum(1),
+        doubling=(several * outside * squares).sum(1) / (chips * network.pair),
+        round_hops=(several * lines * hops).sum(1),
+        rounds=(several * lines * halves).sum(1) / network.pair,
     )
 
 

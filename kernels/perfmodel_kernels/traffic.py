@@ -15,7 +15,7 @@ from perfmodel_kernels.exchange import (
 )
 from perfmodel_kernels.layout import HEADS, Layout, shard_ranks
 from perfmodel_kernels.level_methods import gather_sent_shares
-from perfmodel_kernels.topology import Groups, Network, Reach, lay
+from perfmodel_kernels.topology import Apart, Groups, Network, Reach, lay
 
 TENSOR, CONTEXT, GRADIENT, WEIGHT, EXPERT_GRADIENT, EXPERT_WEIGHT, COPIES, EXPERT_TENSOR = range(8)
 """Rows of the call axis."""
@@ -118,12 +118,13 @@ def _rows(reach: Reach, rows: slice) -> Reach:
         inner_hops=reach.inner_hops[rows],
         inner=reach.inner,
         middle=reach.middle[rows],
+        apart=Apart(*(part[rows] for part in reach.apart)),
     )
 
 
 def _calls(costs: Costs) -> Costs:
     """Costs of the calls from those of the groups."""
-    return Costs(*(Cost(_by_call(one.latency), _by_call(one.pace)) for one in costs))
+    return Costs(*(Cost(*(_by_call(part) for part in one)) for one in costs))
 
 
 def _sent_shares(reach: Reach, context: Scalar) -> CallLevels:

@@ -17,6 +17,8 @@ def estimate(
     device: Literal["auto", "cpu", "gpu", "tpu"] = "auto",
     require: Annotated[list[str] | None, Parameter(negative=())] = None,
     without: Annotated[list[str] | None, Parameter(negative=())] = None,
+    timeline: Annotated[bool, Parameter(negative=())] = False,
+    out: Path = Path("estimate"),
     configs: Annotated[list[Path] | None, Parameter(negative=())] = None,
 ) -> int:
     """Estimate one job on one site: throughput, time, memory and power, the bottleneck named.
@@ -41,6 +43,11 @@ def estimate(
     without
         Effect of the model to take out once more, such as tiles, recompute or collisions; `all`
         takes out each in turn. Prints what it is worth.
+    timeline
+        Lay the step out over time: what each pipeline stage does when, as a table, a file and a
+        figure.
+    out
+        Folder for the file and the figure of the timeline.
     configs
         Folders with configs of your own, looked at before the shipped ones.
     """
@@ -51,6 +58,7 @@ def estimate(
         print_conventions,
         print_tables,
     )
+    from perfmodel.commands.timeline import print_timeline, timeline_document, timeline_of
     from perfmodel.config.library import Library
     from perfmodel.engine.devices import device_line, open_devices
     from perfmodel.results.canonical import csv_text, json_text
@@ -74,9 +82,11 @@ def estimate(
     ablated = ablate(scenario, limited.row, effects) if found else []
     counts = counted(scenario, limited.row) if found else []
     row = {"name": site} | limited.row | {"workload": workload}
+    laid, files = timeline_of(scenario, limited.row, out) if found and timeline else (None, [])
     if format == "json":
         wall = time.perf_counter() - started
         answer = document(row, limited.strategies, (ablated, counts), wall)
+        answer |= timeline_document(laid, files)
         sys.stdout.write(json_text(answer) + "\n")
     elif format == "csv":
         sys.stdout.write(csv_text({key: [value] for key, value in row.items()}))
@@ -84,6 +94,7 @@ def estimate(
         print_tables(row, limited)
         print_conventions(counts)
         print_ablation(ablated)
+        print_timeline(laid, files)
     failures = unmet(needs, [row])
     sys.stderr.writelines(f"{line}\n" for line in failures)
     return 1 if failures else 0

@@ -69,11 +69,15 @@ def _estimate() -> dict[str, Any]:
         "strategies": STRATEGIES,
         "wall_s": WALL,
     }
+    timeline = {
+        "timeline": {"type": "object", "description": "Stages and segments, with `--timeline`."},
+        "files": {"type": "array", "items": {"type": "string"}},
+    }
     row = _row()
     return {
         **row,
         "title": "Answer of `estimate`",
-        "properties": row["properties"] | parts,
+        "properties": row["properties"] | parts | timeline,
         "required": [*row["required"], *parts],
     }
 

@@ -81,6 +81,15 @@ HOST = "host"
 """Where the buffers of these collectives lie."""
 
 
+DEVICE = "-device"
+"""Ending of the name of a system's nodes whose buffers lie in device memory."""
+
+
+def host_of(row: CollectiveRow) -> str:
+    """Name of the nodes of a row: its system, where its buffers lie in device memory marked so."""
+    return row.system if row.memory == HOST else row.system + DEVICE
+
+
 def known_methods(row: CollectiveRow) -> Mapping[str, np.ndarray]:
     """Algorithm to method of the collective of a row; empty where it has none."""
     name = row.collective.lower().replace("_", "").replace("-", "")

@@ -70,6 +70,9 @@ def lower_stack(stack: StackConfig, number_format: Format, workload: Workload) -
     )
 
 
+UNLIMITED = 1e18
+"""Stands for no limit to what leaves a domain: beyond any of them. [B/s]"""
+
 ALGORITHMS = {
     "ring": RING,
     "recursive": RECURSIVE,
@@ -103,4 +106,8 @@ def lower_library(collectives: Collectives) -> Library:
         launch=collectives.launch,
         pipelining=collectives.pipelining,
         tree_share=collectives.tree_share,
+        leaving=UNLIMITED if collectives.domain_exit == "unlimited" else collectives.domain_exit,
+        chunk=float(collectives.chunk),
+        message=collectives.message,
+        hidden=collectives.hidden_steps,
     )

@@ -14,7 +14,15 @@ from perfmodel.config.measurements import FOLDER, read_rows, shipped_measurement
 from perfmodel.config.schema.hosts import MessageHost
 from perfmodel.config.schema.measurement import CollectiveRow
 from perfmodel.config.sources import ESTIMATE
-from perfmodel.lowering.published_messages import HOSTS, is_busy, methods_of, read_hosts, slower
+from perfmodel.lowering.published_messages import (
+    DEVICE,
+    HOSTS,
+    host_of,
+    is_busy,
+    methods_of,
+    read_hosts,
+    slower,
+)
 from perfmodel.studies.calibrate import Calibrated
 from perfmodel.studies.edits import Edit
 from perfmodel.studies.fitting import Data, Estimate, Parameter, fit
@@ -24,8 +32,8 @@ from perfmodel_kernels.message_passing import Host, Ranks, message_passing_time
 FILE = "collectives_eu.csv"
 """Measurements that are fitted."""
 
-SYSTEMS = ("leonardo", "lumi")
-"""Systems whose nodes are fitted."""
+SYSTEMS = ("leonardo", "lumi", "leonardo-device")
+"""Systems whose nodes are fitted; the last with buffers in device memory."""
 
 SOURCE = "PICO, HLC-Lab/pico@413bc5d"
 
@@ -48,6 +56,11 @@ PRIORS = (
 )
 """Of the nodes of every system, in the order of `Host`. estimate: orders of magnitude of an HDR100
 or Slingshot card and a server; the ratio `apart` as fitted to Leonardo's half of the rows."""
+
+DEVICE_PRIORS = {"launch": 5e-6, "eager": 8192.0, "latency": 4e-6}
+"""Values of the priors where buffers lie in device memory. estimate: each call asks where its
+buffers lie, messages above a few KiB go by rendezvous between devices, a message takes 3 to 4 us;
+chosen with the rows in sight."""
 
 BUSY = Parameter("busy.factor", 2.0, 1.0, 1.0, 10.0)
 """Of a system with busy runs; estimate."""
@@ -84,17 +97,17 @@ def fit_hosts(library: Library) -> Calibrated:
     """
     hosts = read_hosts(library)
     every = read_rows(shipped_measurements(FILE), CollectiveRow)
-    rows = [row for row in every if fitted(row) and row.system in SYSTEMS]
+    rows = [row for row in every if fitted(row) and host_of(row) in SYSTEMS]
     crowded = [system for system in SYSTEMS if system in hosts and hosts[system].busy]
     data = Data(
         residual=residuals,
         arrays=(_known(rows, crowded, hosts),),
-        groups=[f"{row.system} {row.collective}" for row in rows],
+        groups=[f"{host_of(row)} {row.collective}" for row in rows],
         noise=np.full(len(rows), NOISE),
         weight=np.ones(len(rows)),
     )
     found = fit(_parameters(crowded), data)
-    counts = {system: sum(row.system == system for row in rows) for system in SYSTEMS}
+    counts = {system: sum(host_of(row) == system for row in rows) for system in SYSTEMS}
     notes = [f"{system}: {count} rows" for system, count in counts.items()]
     return Calibrated(found, [_edit(estimate, counts) for estimate in found.estimates], notes)
 
@@ -124,19 +137,25 @@ def residuals(values: Any, known: Known) -> Any:
 
 
 def _parameters(crowded: Sequence[str]) -> list[Parameter]:
-    own = [prior._replace(name=f"{system}.{prior.name}") for system in SYSTEMS for prior in PRIORS]
+    own = [_own(prior, system) for system in SYSTEMS for prior in PRIORS]
     return own + [BUSY._replace(name=f"{system}.{BUSY.name}") for system in crowded]
+
+
+def _own(prior: Parameter, system: str) -> Parameter:
+    values = DEVICE_PRIORS if system.endswith(DEVICE) else {}
+    value = values.get(prior.name, prior.prior)
+    return prior._replace(name=f"{system}.{prior.name}", prior=value)
 
 
 def _known(
     rows: Sequence[CollectiveRow], crowded: Sequence[str], hosts: Mapping[str, MessageHost]
 ) -> Known:
     busy = [
-        [row.system == system and is_busy(hosts[system], row.run) for system in crowded]
+        [host_of(row) == system and is_busy(hosts[system], row.run) for system in crowded]
         for row in rows
     ]
     return Known(
-        system=np.array([SYSTEMS.index(row.system) for row in rows]),
+        system=np.array([SYSTEMS.index(host_of(row)) for row in rows]),
         busy=np.array(busy, float).reshape(len(rows), len(crowded)),
         payload=np.array([row.size_bytes for row in rows], float),
         ranks=Ranks(*np.array([(row.ranks, row.tasks_per_node) for row in rows], float).T),

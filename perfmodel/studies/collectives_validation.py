@@ -1,7 +1,7 @@
 """Collectives over device memory: predictions beside measured times."""
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from statistics import median
@@ -13,11 +13,16 @@ import numpy as np
 from perfmodel.config.library import Library
 from perfmodel.config.measured_systems import read_systems
 from perfmodel.config.measurements import read_files
+from perfmodel.config.schema.hosts import MessageHost
 from perfmodel.config.schema.measured_system import MeasuredSystem
 from perfmodel.config.schema.measurement import MICROSECOND, CollectiveRow
 from perfmodel.engine.run import compiled
 from perfmodel.lowering.measured_collective import AUTO, Call, Measured, measured
+from perfmodel.lowering.measured_collective import COLLECTIVES as COLLECTIVES_OF
+from perfmodel.lowering.published_messages import host_of, read_hosts
 from perfmodel.studies.collective_times import COLLECTIVES
+from perfmodel.studies.host_collectives_validation import predicted_times as message_times
+from perfmodel.studies.host_collectives_validation import unpredicted
 from perfmodel.studies.judged import Judged, Judgement
 from perfmodel_kernels.collectives import NEVER
 
@@ -26,6 +31,9 @@ JUDGED = ("ring", "tree", "auto", "nvls", "sharp")
 
 HOST = "buffers in host memory: see the option --host-collectives"
 """Why a row is not of this set."""
+
+REPORTED = "What leaves a rack (stacks, domain_exit) was set with these rows in sight."
+"""What a reader of the reported rows has to know."""
 
 UNJUDGED = "composed of calls or messages of other libraries: reported in a note, not judged"
 """Why a row with a prediction is not judged."""
@@ -49,7 +57,17 @@ FITTED, LEFT_OUT, LARGER, NONE_FITTED = (
 """Parts of the rows of a system: fitted, left out at the scales of these, above them, and those of
 a system without a fitted row."""
 
-Known = Measured | str
+
+class Messages(NamedTuple):
+    """A collective that a message-passing library composes of its own messages."""
+
+    system: str
+    """Nodes in `hosts.toml`."""
+    collective: str
+    """Collective as the model calls it."""
+
+
+Known = Measured | Messages | str
 """What stands for a row, or why nothing does."""
 
 
@@ -77,10 +95,38 @@ def judge_collectives(paths: Sequence[Path], library: Library) -> Judged:
     Judged
         Completion times by system. [s]
     """
+    return _judged(paths, library, ("fit", "check"))
+
+
+def judge_reported(paths: Sequence[Path], library: Library) -> Judged:
+    """Predict the rows of files that are reported beside the others and count in no error.
+
+    Parameters
+    ----------
+    paths
+        CSV files of collectives.
+    library
+        Configs that predict the rows, and the systems that they stand for.
+
+    Returns
+    -------
+    Judged
+        Completion times by system. [s]
+    """
+    found = _judged(paths, library, ("report",))
+    return found._replace(excluded={}, notes=(REPORTED,) if found.rows else ())
+
+
+def _judged(paths: Sequence[Path], library: Library, uses: Collection[str]) -> Judged:
+    """Rows over device memory with some of the uses."""
     systems, rows = read_systems(library), read_files(paths, CollectiveRow)
-    used = [row for row in rows if row.use != "exclude" and row.memory == "device"]
-    known = [measured(row, systems, library) for row in used]
+    used = [row for row in rows if row.use in uses and row.memory == "device"]
+    hosts = read_hosts(library)
+    known = [_messages(row, hosts) or measured(row, systems, library) for row in used]
     times = predicted_times(known)
+    passing = [place for place, one in enumerate(known) if isinstance(one, Messages)]
+    if passing:
+        times[passing] = message_times([used[place] for place in passing], hosts)
     found = [Predicted(*one) for one in zip(used, known, times.tolist(), strict=True)]
     others = [one for one in found if not _is_judged(one)]
     largest = _largest(found)
@@ -92,6 +138,17 @@ def judge_collectives(paths: Sequence[Path], library: Library) -> Judged:
         excluded=_excluded(rows, len(others)),
         notes=tuple(_notes(used, others)),
     )
+
+
+def _messages(row: CollectiveRow, hosts: Mapping[str, MessageHost]) -> Messages | None:
+    """What stands for a row whose library passes messages between nodes that are known."""
+    kind = COLLECTIVES_OF.get(_plain(row.collective))
+    passes = row.mpi and "nccl" not in (row.library or "") and not unpredicted(row, hosts)
+    return Messages(host_of(row), kind) if passes and kind else None
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "")
 
 
 def predicted_times(known: Sequence[Known]) -> np.ndarray:
@@ -157,33 +214,33 @@ def _program(kind: str) -> Callable[[Call], Any]:
 
 
 def _is_judged(one: Predicted) -> bool:
-    return isinstance(one.known, str) or one.row.algorithm in JUDGED
+    return isinstance(one.known, str | Messages) or one.row.algorithm in JUDGED
 
 
-def _largest(found: Iterable[Predicted]) -> dict[MeasuredSystem, int]:
+def _largest(found: Iterable[Predicted]) -> dict[MeasuredSystem | str, int]:
     """Most ranks of the fitted rows of each system."""
-    largest: dict[MeasuredSystem, int] = {}
+    largest: dict[MeasuredSystem | str, int] = {}
     for row, known, _ in found:
-        if row.use == "fit" and isinstance(known, Measured):
+        if row.use == "fit" and not isinstance(known, str):
             largest[known.system] = max(row.ranks or 0, largest.get(known.system, 0))
     return largest
 
 
-def _part(one: Predicted, largest: Mapping[MeasuredSystem, int]) -> str:
+def _part(one: Predicted, largest: Mapping[MeasuredSystem | str, int]) -> str:
     if one.row.use == "fit":
         return FITTED
-    most = largest.get(one.known.system, 0) if isinstance(one.known, Measured) else 0
+    most = 0 if isinstance(one.known, str) else largest.get(one.known.system, 0)
     if not most:
         return NONE_FITTED
     return LARGER if (one.row.ranks or 0) > most else LEFT_OUT
 
 
-def _judgement(one: Predicted, largest: Mapping[MeasuredSystem, int]) -> Judgement:
+def _judgement(one: Predicted, largest: Mapping[MeasuredSystem | str, int]) -> Judgement:
     row, known, part = one.row, one.known, _part(one, largest)
     groups = {
         "system": row.system,
         "chip": row.chip_id or "not stated",
-        "collective": known.collective if isinstance(known, Measured) else row.collective,
+        "collective": row.collective if isinstance(known, str) else known.collective,
         "algorithm": row.algorithm or "not stated",
         "scale": _bucket(row.ranks or 0, SCALES, LARGER_SCALE),
         "size": _bucket(row.size_bytes or 0, SIZES, LARGER_SIZE),

@@ -20,6 +20,7 @@ from perfmodel.lowering.published_messages import (
     AUTO,
     HOST,
     algorithm_of,
+    host_of,
     is_busy,
     lower_host,
     methods_of,
@@ -42,9 +43,12 @@ def fitted(row: CollectiveRow) -> bool:
     """Whether the parameters of the nodes are fitted to a row.
 
     Leonardo: 4 nodes, and half of the algorithms on 256. LUMI: rings. Never the library's choice.
+    Over device memory: rows that say so.
     """
-    if row.memory != HOST or row.use == "exclude" or algorithm_of(row) in ("", AUTO):
+    if row.use == "exclude" or algorithm_of(row) in ("", AUTO):
         return False
+    if row.memory != HOST:
+        return row.use == "fit" and row.system == "leonardo"
     if row.system == "lumi":
         return row.algorithm == "ring"
     large = row.nodes == LARGE and row.algorithm in FITTED_ALGORITHMS
@@ -110,7 +114,7 @@ def predicted_times(rows: Sequence[CollectiveRow], hosts: Mapping[str, MessageHo
     if not pairs:
         return times
     used = [rows[place] for place, _ in pairs]
-    nodes = [lower_host(hosts[row.system], row.run) for row in used]
+    nodes = [lower_host(hosts[host_of(row)], row.run) for row in used]
     inputs = (
         np.array([row.size_bytes for row in used], float),
         Ranks(*np.array([(row.ranks, row.tasks_per_node) for row in used], float).T),
@@ -129,7 +133,7 @@ def _all_times(*inputs: Any) -> Any:
 
 def unpredicted(row: CollectiveRow, hosts: Mapping[str, MessageHost]) -> str:
     """Why a row has no prediction; empty where it has one."""
-    if row.system not in hosts:
+    if host_of(row) not in hosts:
         return f"no such system in hosts.toml, which has {', '.join(hosts) or 'none'}"
     if not methods_of(row):
         return "no method for this collective and algorithm"

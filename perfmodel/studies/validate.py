@@ -9,7 +9,7 @@ import numpy as np
 from perfmodel.config.faults import Fault, Faults, attempt, nearest, one_of, refuse, shown
 from perfmodel.config.library import Library
 from perfmodel.config.measurements import shipped_measurements
-from perfmodel.studies.collectives_validation import judge_collectives
+from perfmodel.studies.collectives_validation import judge_collectives, judge_reported
 from perfmodel.studies.exchange_rows import judge_exchanges
 from perfmodel.studies.host_collectives_validation import judge_host_collectives
 from perfmodel.studies.judged import (
@@ -63,6 +63,12 @@ SETS: dict[str, MeasurementSet] = {
         "Collectives in device memory",
         ("collectives.csv", "collectives_eu.csv"),
         judge_collectives,
+    ),
+    "reported": MeasurementSet(
+        "Collectives in device memory, reported and not judged",
+        ("collectives_racks.csv",),
+        judge_reported,
+        beside="collectives",
     ),
 }
 """Name of an option of `perfmodel validate` to its set."""

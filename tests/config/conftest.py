@@ -211,6 +211,10 @@ launch = "5 us"              # measured
 pipelining = 0.9             # measured
 merged_copies = true         # estimate
 tree_share = 0.9             # measured
+domain_exit = "400 GB/s"     # measured
+chunk = "2 MB"               # measured
+message = "0.3 us"           # measured
+hidden_steps = 0.5           # measured
 """
 
 SMALL = {

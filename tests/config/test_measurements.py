@@ -90,7 +90,7 @@ def test_every_fault_of_every_file_comes_with_line_column_and_value(write):
         'mine.csv:2: time_us = "52,5": not a number; expected digits with a decimal point, '
         "no unit and no separators",
         'mine.csv:3: use = "fitt": not a word that is known here; expected one of "fit", '
-        '"check", "exclude"; did you mean "fit"?',
+        '"check", "report", "exclude"; did you mean "fit"?',
         'mine.csv:3: memory = "gpu": not a word that is known here; expected one of "device", '
         '"host"',
         "mine.csv:4: system: is blank; expected a text (Machine as its source names it)",

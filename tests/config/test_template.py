@@ -48,6 +48,7 @@ def test_a_template_that_is_filled_in_is_right(folder: Path):
         value = f'"{filled[key]}"' if key in filled else value
         value = "true" if key in SWITCHES else value
         value = '["ring"]' if key == "algorithms" else value
+        value = '"unlimited"' if key == "domain_exit" else value
         text = text.replace(f'\n{key} = ""', f"\n{key} = {value}")
     path.write_text(text, "utf-8")
     assert Library([folder]).load("stacks", "fresh").bucket == 1e9

@@ -120,7 +120,16 @@ NETWORK = Network(
 )
 """Eight chips on one switch, four such on a leaf, then a pod and the site."""
 
-LIBRARY = Library(allowed=np.ones(5), launch=7e-6, pipelining=0.9, tree_share=0.9)
+LIBRARY = Library(
+    allowed=np.ones(5),
+    launch=7e-6,
+    pipelining=0.9,
+    tree_share=0.9,
+    leaving=4e11,
+    chunk=2e6,
+    message=3e-7,
+    hidden=0.5,
+)
 """Every algorithm allowed."""
 
 STACK = Stack(

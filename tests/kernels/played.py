@@ -58,4 +58,13 @@ def network_of(fabric: Fabric, reduction: float = 0.0) -> Network:
 
 def library(pipelining: float = 0.0) -> Library:
     """Every algorithm, without a launch."""
-    return Library(np.ones(5), np.float64(0.0), np.float64(pipelining), np.float64(1.0))
+    return Library(
+        allowed=np.ones(5),
+        launch=np.float64(0.0),
+        pipelining=np.float64(pipelining),
+        tree_share=np.float64(1.0),
+        leaving=np.float64(FREE),
+        chunk=np.float64(0.0),
+        message=np.float64(0.0),
+        hidden=np.float64(1.0),
+    )

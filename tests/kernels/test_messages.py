@@ -123,18 +123,18 @@ def test_a_ring_on_one_switch_takes_the_time_of_its_messages_between_the_limits(
 
 
 @pytest.mark.parametrize("fan", [fan for fan in FANS if len(fan) > 1], ids=str)
-def test_between_the_limits_a_ring_hides_at_most_a_third_of_steps_plus_bytes(fan):
-    """Chunks that wait for a card have made their inner steps; the sum counts both."""
+def test_a_ring_over_several_levels_takes_the_time_of_its_messages_between_the_limits(fan):
     for payload in PAYLOADS:
-        assert 0.99 <= RINGS.ratio(between(fan), payload) <= 1.52
+        assert RINGS.ratio(between(fan), payload) == pytest.approx(1.0, abs=0.11)
 
 
 @pytest.mark.parametrize("fan", FANS, ids=str)
-def test_between_the_limits_trees_of_the_best_chunk_stay_close_to_steps_plus_bytes(fan):
+def test_between_the_limits_trees_of_the_best_chunk_stay_close_to_their_messages(fan):
+    """Streams between domains overlap with a part of the steps that varies with the tree."""
     fabric = between(fan)
     for payload in PAYLOADS:
         played = min(tree_all_reduce(fabric, payload, chunks) for chunks in (1, 4, 16, 64))
-        assert 0.88 <= TREES.predicted(fabric, payload) / played <= 1.6
+        assert 0.88 <= TREES.predicted(fabric, payload) / played <= 1.30
 
 
 @pytest.mark.parametrize("fan", FLAT, ids=str)

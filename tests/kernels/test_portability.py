@@ -68,7 +68,7 @@ UNITS = roofline.MatrixUnits(np.ones((17, 3)), np.ones((17, 3)), 128.0, 128.0, 1
 GROUPS = topology.Groups(np.ones(6), np.ones(6))
 REACH = jax.eval_shape(topology.lay, GROUPS, NETWORK)
 UNITS_BY_LEVEL = np.ones((6, 5))
-METHOD_OF = level_methods.Method(np.ones((6, 5)), np.ones((6, 5)), 0.5)
+METHOD_OF = level_methods.Method(np.ones((6, 5)), np.ones((6, 5)), 0.5, 0.0)
 COSTS = jax.eval_shape(collectives.costs_of, [METHOD_OF], NETWORK)
 GROUP = topology.Groups(np.ones(1), np.ones(1))
 WORK = power.Work(*(np.ones(3) for _ in power.Work._fields))
@@ -148,6 +148,9 @@ KERNELS: dict[Callable, tuple] = {
     level_methods.single_units: (UNITS_BY_LEVEL, REACH, NETWORK),
     collectives.costs_of: ([METHOD_OF], NETWORK),
     collectives.faster: (np.ones(6), np.ones(6)),
+    level_methods.channel_units: (UNITS_BY_LEVEL, REACH, 4e11),
+    level_methods.domain_ranks: (REACH,),
+    level_methods.tree_shares: (REACH,),
     level_methods.used_levels: (REACH,),
     level_methods.ring_hops: (REACH,),
     level_methods.doubling_steps: (REACH,),
@@ -156,7 +159,7 @@ KERNELS: dict[Callable, tuple] = {
     level_methods.recursive_gather: (REACH, UNITS_BY_LEVEL),
     level_methods.rail_gather: (REACH, UNITS_BY_LEVEL, 0.9),
     level_methods.tree_reduce: (REACH, UNITS_BY_LEVEL, 0.9),
-    level_methods.in_network_reduce: (REACH, UNITS_BY_LEVEL, NETWORK, 0.9),
+    level_methods.in_network_reduce: (REACH, UNITS_BY_LEVEL, NETWORK, 2e6),
     collectives.collectives_of: (REACH, NETWORK, LIBRARY),
     collectives.collective_costs: (GROUPS, NETWORK, LIBRARY),
     collectives.times_of: (np.ones(6), COSTS),
@@ -167,6 +170,7 @@ KERNELS: dict[Callable, tuple] = {
     level_methods.gather_sent_shares: (REACH,),
     collectives.gather_sent: (np.ones(6), GROUPS, NETWORK),
     exchange.uniform_loads: (REACH, NETWORK),
+    exchange.issue_time: (REACH, LIBRARY),
     exchange.pairwise_exchange: (REACH, UNITS_BY_LEVEL),
     exchange.bruck_exchange: (REACH, UNITS_BY_LEVEL),
     exchange.direct_exchange: (REACH, UNITS_BY_LEVEL),

@@ -9,7 +9,14 @@ from perfmodel_kernels.topology import Groups, Network
 from tests.kernels.compiling import compiled
 from tests.kernels.messages import Fabric
 from tests.kernels.played import INSTANT, group, library, network_of
-from tests.kernels.tori import Torus, line_exchange, mesh_all_gather, torus_all_gather
+from tests.kernels.tori import (
+    Torus,
+    doubling_all_gather,
+    line_exchange,
+    mesh_all_gather,
+    pairwise_exchange,
+    torus_all_gather,
+)
 
 gathers = compiled(gather_times)
 exchanges = compiled(all_to_all_times)
@@ -87,6 +94,27 @@ def test_an_exchange_along_an_axis_is_bound_by_its_middle(extent, closed):
     torus = Torus(extent, closed, LINK, INSTANT)
     found = predicted(exchanges, DIRECT, 1e6, group(*extent), network(torus))
     assert found == pytest.approx(line_exchange(torus, 1e6, 100), rel=0.01)
+
+
+CLOSED = [((8,), (True,)), ((6,), (True,)), ((4, 4), (True, True)), ((4, 2), (True, True))]
+
+
+@pytest.mark.parametrize(("extent", "closed"), CLOSED, ids=str)
+@pytest.mark.parametrize("payload", [1e-6, 1e5, 1e9], ids=["steps", "both", "bytes"])
+def test_partners_apart_on_a_torus_take_the_time_of_the_hops_of_their_messages(
+    extent, closed, payload
+):
+    torus, members = Torus(extent, closed, LINK, HOP), group(float(np.prod(extent)))
+    doubled = predicted(gathers, RECURSIVE, payload, members, network(torus))
+    assert doubled == pytest.approx(doubling_all_gather(torus, payload), rel=0.1)
+    rounds = predicted(exchanges, PAIRWISE, payload, members, network(torus))
+    assert rounds == pytest.approx(pairwise_exchange(torus, payload), rel=0.1)
+
+
+def test_neighbours_alone_cost_what_they_did():
+    torus = Torus((2,), (True,), LINK, HOP)
+    found = predicted(gathers, RECURSIVE, 1e6, group(2), network(torus))
+    assert found == pytest.approx(HOP + 0.5 * 1e6 / LINK)
 
 
 def test_what_leaves_a_torus_spares_its_middle():

@@ -134,6 +134,42 @@ def _ways(torus: Torus, source: int, target: int) -> list[tuple[int, int, float]
     return [(1, ahead, 1.0)] if 2 * ahead < extent else [(-1, extent - ahead, 1.0)]
 
 
+def shift(torus: Torus, start: float, axis: int, distance: int, size: float) -> float:
+    """Every chip sends a message some chips along a closed axis by the shorter way, hop by hop."""
+    links, extent = Links(), torus.extent[axis]
+    ahead = distance if 2 * distance <= extent else distance - extent
+    way, moving = (1 if ahead > 0 else -1), dict.fromkeys(torus.chips(), start)
+    for hop in range(abs(ahead)):
+        for chip, time in moving.items():
+            at = (chip[axis] + way * hop) % extent
+            link: Hashable = (*chip[:axis], at, *chip[axis + 1 :], axis, way)
+            moving[chip] = links.carry(time, [(link, torus.bandwidth)], size) + torus.latency
+    return max(moving.values())
+
+
+def doubling_all_gather(torus: Torus, payload: float) -> float:
+    """Outermost axis first; what a chip holds doubles, from partners ever farther away."""
+    block, time = payload / math.prod(torus.extent), 0.0
+    for axis in reversed(range(len(torus.extent))):
+        extent, held = torus.extent[axis], 1
+        while held < extent:
+            moved = min(held, extent - held)
+            time = shift(torus, time, axis, held, moved * block)
+            held += moved
+        block *= extent
+    return time
+
+
+def pairwise_exchange(torus: Torus, payload: float) -> float:
+    """Rounds with every offset, along one axis after the other."""
+    time, size = 0.0, payload / math.prod(torus.extent)
+    for offsets in torus.chips()[1:]:
+        for axis, distance in enumerate(offsets):
+            if distance:
+                time = shift(torus, time, axis, distance, size)
+    return time
+
+
 def mesh_all_gather(ranks: int, payload: float, pair: float, aggregate: float) -> float:
     """Every rank sends its block to every other over the link between them."""
     links = Links()

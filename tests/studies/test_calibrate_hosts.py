@@ -46,7 +46,9 @@ def test_what_the_rows_say_nothing_of_is_written_as_an_estimate(fitted):
     }
     # rings alone: no message far apart, one under way at a time
     assert {"lumi.apart", "lumi.spread", "lumi.issue"} <= guessed
-    assert not any(name.startswith("leonardo") for name in guessed)
+    assert not any(name.startswith("leonardo.") for name in guessed)
+    # nothing is reduced, and one message is under way at a time
+    assert {f"leonardo-device.{name}" for name in ("issue", "cached_rate", "cache")} <= guessed
 
 
 def test_a_card_is_no_faster_than_its_link(fitted):
@@ -55,6 +57,7 @@ def test_a_card_is_no_faster_than_its_link(fitted):
     spread = {one.parameter.name: one.standard_error for one in errors}
     assert values["leonardo.bandwidth"] <= 12.5e9 + spread["leonardo.bandwidth"]
     assert values["lumi.bandwidth"] <= 25e9
+    assert values["leonardo-device.bandwidth"] <= 25e9  # two ports of a node
 
 
 def test_invented_times_give_their_parameters_back(monkeypatch):

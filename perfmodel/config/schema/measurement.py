@@ -59,8 +59,9 @@ class Row(Config):
 class MeasuredRow(Row):
     """One row of a file of measurements."""
 
-    use: Literal["fit", "check", "exclude"] = "check"
-    """What a row may be used for: fitted and judged, judged alone, or listed alone."""
+    use: Literal["fit", "check", "report", "exclude"] = "check"
+    """What a row may be used for: fitted and judged, judged alone, reported in a set of its own, or
+    listed alone."""
     exclude_reason: str | None = None
     """Why a row is listed alone."""
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from perfmodel.config.schema._model import (
+    Bandwidth,
     Bytes,
     Config,
     Count,
@@ -53,6 +54,16 @@ class Collectives(Config):
     """A token travels once to all of its experts on one rank or node, not once to each."""
     tree_share: Share
     """Bandwidth of a tree over that of a ring."""
+    domain_exit: Bandwidth | Literal["unlimited"]
+    """Most that one collective moves out of a scale-up domain, each way: each of its channels uses
+    one network card. [B/s]"""
+    chunk: Bytes
+    """What a chip hands at once to switches that add up. [B]"""
+    message: SecondsOrZero
+    """Time to issue one of many messages that travel at once. [s]"""
+    hidden_steps: Fraction
+    """Share of the steps of rings and trees that hide behind bytes on their way: 1 where a link
+    never waits for a chunk that could travel."""
 
 
 class Stack(Named):
