@@ -67,7 +67,7 @@ def fit_runs(library: Library, files: Sequence[Path]) -> Calibrated:
     """
     problem = problem_of(lowered_rows(files, library), library, all_knobs())
     priors = np.log([knob.prior for knob in problem.knobs])
-    found = search(problem, start_of(problem), MOST_STEPS)
+    found = settled(problem, search(problem, start_of(problem), MOST_STEPS))
     before = cost(problem, jacobian(problem, priors), priors)
     found = found._replace(cost_before=before)
     logs = logs_of(found)
@@ -78,6 +78,34 @@ def fit_runs(library: Library, files: Sequence[Path]) -> Calibrated:
     scores = left_out_scores(problem, logs, left_out)
     edits = [*_edits(problem, found, library), *interval_edits(problem, scores)]
     return Calibrated(found, edits, (*_notes(found, errors), coverage_note(scores)))
+
+
+def settled(problem: Problem, found: Fit) -> Fit:
+    """The same fit where what the rows say too little of keeps its prior, as the configs do.
+
+    Parameters
+    ----------
+    problem
+        Rows and knobs.
+    found
+        A fit of all knobs.
+
+    Returns
+    -------
+    Fit
+        Values of the identified, fitted again beside the priors of the others.
+    """
+    said = np.array([estimate.identified for estimate in found.estimates])
+    priors = np.log([knob.prior for knob in problem.knobs])
+    held = problem.holding(~said)
+    again = search(held, np.where(said, logs_of(found), priors), MOST_STEPS)
+    estimates = tuple(
+        second if second.parameter.spread == first.parameter.spread else first._replace(value=prior)
+        for first, second, prior in zip(
+            found.estimates, again.estimates, np.exp(priors).tolist(), strict=True
+        )
+    )
+    return again._replace(estimates=estimates)
 
 
 def family_errors(rows: LoweredRows, times: np.ndarray) -> dict[str, float]:

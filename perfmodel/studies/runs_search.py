@@ -28,6 +28,9 @@ PROBE = 0.005
 LONGEST_STEP = 0.7
 """Greatest change of a logarithm in one linearisation: a factor of two."""
 
+HELD = 1e-4
+"""Spread of a prior that holds its knob."""
+
 CLOSE = 0.02
 """Change of the coordinates, in spreads of the prior, below which a search has ended."""
 
@@ -62,6 +65,20 @@ class Problem(NamedTuple):
         """Numbers of the rows at some logarithms of the knobs."""
         values = {place: float(value) for place, value in enumerate(np.exp(logs))}
         return self.rows.with_configs(self.reach.configs(values)).params
+
+    def holding(self, places: np.ndarray) -> "Problem":
+        """The same, some knobs held at their priors.
+
+        Parameters
+        ----------
+        places
+            Mask of the knobs.
+        """
+        knobs = tuple(
+            knob._replace(field=knob.field._replace(spread=HELD)) if held else knob
+            for knob, held in zip(self.knobs, places.tolist(), strict=True)
+        )
+        return self._replace(reach=self.reach._replace(knobs=knobs))
 
     def without(self, family: str) -> "Problem":
         """The same, one family left out."""
