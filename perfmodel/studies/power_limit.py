@@ -77,12 +77,19 @@ def limited_row(scenario: Scenario, batch: int | None = None, axes: Axes | None 
     stored = limit if math.isfinite(limit) else math.nan
     free = free | {"strategy": WITHIN, "power_cap_w": cap, "power_limit_w": stored, "dark": 0}
     if not free["feasible"] or free["site_power_w"] <= limit:
-        free = free | error_bars(scenario, free)
+        free = _with_bars(scenario, free)
         return Limited(free, free, [])
-    ways = [_capped(scenario, free, batch, axes), _dark(scenario, free, batch, axes)]
+    found = [_capped(scenario, free, batch, axes), _dark(scenario, free, batch, axes)]
+    ways = [_with_bars(scenario, row) for row in found]
     best = max(ways, key=lambda row: row["tokens_per_s"] if row["feasible"] else -1.0)
-    capped = with_cap(scenario, best["power_cap_w"]) if best["feasible"] else scenario
-    return Limited(best | error_bars(capped, best), free, ways)
+    return Limited(best, _with_bars(scenario, free), ways)
+
+
+def _with_bars(scenario: Scenario, row: Row) -> Row:
+    """A row with the ends of its interval, under its own cap."""
+    known = math.isfinite(row["power_cap_w"])
+    capped = with_cap(scenario, row["power_cap_w"]) if known else scenario
+    return row | error_bars(capped, row)
 
 
 def _marked(row: Row, free: Row, strategy: str, cap: float) -> Row:

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 import pytest
 
+from perfmodel.config.intervals import shipped_intervals
 from perfmodel.config.library import Library
 from perfmodel.config.measurements import shipped_measurements
 from perfmodel.engine.run import compiled_once
@@ -15,6 +16,7 @@ from perfmodel.studies import run_intervals
 from perfmodel.studies.frozen_weights import frozen_step_time
 from perfmodel.studies.gate import check, read_gate
 from perfmodel.studies.judged import Judged, Judgement, scored
+from perfmodel.studies.measured_envelope import Job, unmeasured
 from perfmodel.studies.run_baselines import CONSTANT, ROOFLINE, WITH_BUBBLE, best_factor
 from perfmodel.studies.run_memory import PEAK, REFUSED, judge_run_memory
 from perfmodel.studies.run_predictions import (
@@ -221,7 +223,7 @@ def test_an_interval_holds_its_prediction_and_grows_with_what_is_not_known(small
     assert small.metrics is not None
     times = np.asarray(small.metrics.step_time, float)
     spread = run_intervals.log_spread(small.lowered, times)
-    low, high = run_intervals.interval(times, spread)
+    low, high = run_intervals.interval(times, spread, 2.0)
     assert (low < times).all()
     assert (times < high).all()
     assert (spread > run_intervals.REPEATS).all()
@@ -230,6 +232,16 @@ def test_an_interval_holds_its_prediction_and_grows_with_what_is_not_known(small
     monkeypatch.setattr(run_intervals, "SPREADS", {})
     alone = run_intervals.log_spread(small.lowered, times)
     np.testing.assert_allclose(alone, run_intervals.REPEATS)
+
+
+def test_an_interval_is_wider_where_no_run_was_measured():
+    known = Job("H100 SXM5 80GB", "NeMo 2025", False, 512, 8192)
+    assert not unmeasured(known, shipped_intervals().envelope)
+    said = unmeasured(known._replace(chip="R200", chips=100_000), shipped_intervals().envelope)
+    assert said[0] == "chip R200"
+    assert said[1].startswith("100,000 chips (runs of dense models: to ")
+    inside, outside = run_intervals.half_widths([known, known._replace(chip="R200")])
+    assert inside < outside
 
 
 def test_every_prediction_has_an_interval(judged):
