@@ -21,7 +21,7 @@ NOTES = (
     "Stacks are fitted to these rows (perfmodel calibrate --runs); so are the constants of the "
     "simpler models.",
     "Step times are predicted from the configuration of each row, blanks filled by the rules of "
-    "docs/published_runs.md; their intervals are what the priors of the parameters leave open.",
+    "docs/published_runs.md; intervals are as wide as families left out of the fit need.",
 )
 
 TABLES = ("family", "chip", "stack", "scale", "experts", "workload", "audit")
