@@ -57,16 +57,18 @@ def drain(flows: Flows, size: PerFlow, window: Scalar, block: int = BLOCK) -> Co
     r"""Completion times of flows that start together.
 
     Rates :math:`x_f` are found anew after every batch: all flows that end within
-    :math:`1 + \delta` of the next completion, counted from the start,
+    :math:`1 + \delta_n` of the next completion, counted from the start,
 
-    .. math:: t + r_f / x_f \le (1 + \delta) \min_f (t + r_f / x_f).
+    .. math:: t + r_f / x_f \le (1 + \delta_n) \min_f (t + r_f / x_f), \quad
+        \delta_n = \delta \sqrt{n / N}.
 
     Each of them ends at its own time. The others go on at their rates to the mean of those times,
     weighted by rate: what the early ones leave unused then equals what the late ones still take, so
-    that errors of a batch cancel to first order. Rates are those of a moment less than
-    :math:`\delta` of the time away, zero makes every completion an event of its own, and the
-    number of batches is at most :math:`\ln(t_{last} / t_{first}) / \ln(1 + \delta) + 1`, or the
-    number of flows where that is less.
+    that errors of a batch cancel to first order. A batch is the narrower the fewer flows
+    :math:`n` of :math:`N` are left, for errors of many cancel and the last flows set the makespan.
+    A completion is found from rates of a moment less than :math:`\delta` of the time away;
+    :math:`\delta = 0` makes every completion an event of its own. A batch ends at least one flow,
+    so that batches never outnumber flows.
 
     Parameters
     ----------
@@ -75,7 +77,7 @@ def drain(flows: Flows, size: PerFlow, window: Scalar, block: int = BLOCK) -> Co
     size
         What each has to send. [B]
     window
-        Width :math:`\delta` of a batch over the time since the start.
+        Width :math:`\delta` of the first batch over the time since the start.
     block
         Flows per block.
 
@@ -105,7 +107,7 @@ def _batch(paths: Paths, state: Progress, window: Scalar) -> Progress:
     rate = filled.rate
     sends = rate > 0.0
     takes = jnp.where(sends, state.rest / jnp.where(sends, rate, 1.0), jnp.inf)
-    last = (state.now + takes.min()) * (1.0 + window)
+    last = (state.now + takes.min()) * (1.0 + window * _narrowed(paths, state))
     ends = sends & ((state.now + takes <= last) | (takes <= takes.min()))
     share = jnp.where(ends, rate, 0.0)
     mean = (jnp.where(ends, takes, 0.0) * share).sum() / jnp.where(ends.any(), share.sum(), 1.0)
@@ -120,3 +122,9 @@ def _batch(paths: Paths, state: Progress, window: Scalar) -> Progress:
         rounds=state.rounds + filled.rounds,
         ended_last=jnp.where(filled.active.count > 0, -1, gone.count),
     )
+
+
+def _narrowed(paths: Paths, state: Progress) -> Float[Array, ""]:
+    """Width of a batch over that of the first: errors of many flows cancel, those of few do not."""
+    flows = (paths.weight > 0.0).sum().astype(paths.weight.dtype)
+    return jnp.sqrt(state.sending.count.astype(flows.dtype) / jnp.maximum(flows, 1.0))

@@ -17,8 +17,8 @@ Links = Float[Array, "link"] | Float[np.ndarray, "link"]
 PerFlow = Float[Array, "flow"] | Float[np.ndarray, "flow"]
 """One value per flow."""
 
-Ledger = Int[Array, "link column"]
-"""What the active flows of each link amount to, by column."""
+Entries = Int[Array, "link column"]
+"""Integers of each link, by column."""
 
 SOLVED, STUCK, MEANINGLESS = range(3)
 """Outcome: every flow has its rate; a round found no bottleneck; a number is below zero or none."""
@@ -26,8 +26,8 @@ SOLVED, STUCK, MEANINGLESS = range(3)
 BLOCK = 4096
 """Flows per block on a processor with caches; an accelerator takes all in one."""
 
-COUNT, WEIGHT, WEIGHT_LOW, LEFT, LEFT_LOW = range(5)
-"""Columns of the ledger of a link: active flows, their weight in two words, what they may share."""
+COUNT, LEFT, LEFT_LOW = range(3)
+"""Columns of a ledger: active flows of a link, and in two words what they may share."""
 
 
 class Flows(NamedTuple):
@@ -54,6 +54,15 @@ class Rates(NamedTuple):
     """:data:`SOLVED`, :data:`STUCK` or :data:`MEANINGLESS`."""
 
 
+class Ledger(NamedTuple):
+    """What the active flows of each link amount to."""
+
+    shared: Entries
+    """Flows and capacity, by :data:`COUNT` and the columns after it."""
+    weight: Entries
+    """Weight in two words; as it was at first where all weights are equal."""
+
+
 class Units(NamedTuple):
     """Powers of two in which the sums of a link are kept."""
 
@@ -68,6 +77,8 @@ class Paths(NamedTuple):
     weight: Float[Array, "slot"]
     limit: Float[Array, "slot"]
     units: Units
+    equal: Bool[Array, ""]
+    """Whether all flows have one weight, which the count of flows then stands for."""
     block: int
 
 
@@ -168,13 +179,15 @@ def prepare(flows: Flows, block: int) -> tuple[Paths, Ledger]:
     route = jnp.where((weight > 0.0)[:, None], route, links)
     count = jnp.zeros(links + 1, jnp.int32).at[route].add(1).at[links].set(0)
     bound = jnp.maximum(count, 1).astype(weight.dtype) * weight.max()
-    paths = Paths(route, weight, limit, Units(unit_of(capacity), unit_of(bound)), block)
-    own = to_words(weight[:, None], paths.units.weight[route])
-    room = to_words(capacity, paths.units.capacity)
-    ledger = jnp.zeros((links + 1, 5), room.high.dtype)
-    ledger = ledger.at[:, COUNT].set(count.astype(ledger.dtype))
-    ledger = ledger.at[route, WEIGHT : LEFT].add(jnp.stack(own, axis=-1))
-    return paths, ledger.at[:, LEFT:].set(jnp.stack(room, axis=-1))
+    units = Units(unit_of(capacity), unit_of(bound))
+    equal = ((weight == weight.max()) | (weight == 0.0)).all()
+    paths = Paths(route, weight, limit, units, equal, block)
+    room = to_words(capacity, units.capacity)
+    shared = jnp.stack([count.astype(room.high.dtype), *room], axis=-1)
+    empty = jnp.zeros((links + 1, 2), room.high.dtype)
+    whole = Listed(jnp.arange(weight.shape[0] + block, dtype=jnp.int32), jnp.int32(len(weight)))
+    weights = lax.cond(equal, lambda: empty, lambda: -_without_weight(paths, empty, whole))
+    return paths, Ledger(shared, weights)
 
 
 def active_of(flows: Flows, paths: Paths) -> Listed:
@@ -223,22 +236,24 @@ def fill(paths: Paths, active: Listed, ledger: Ledger) -> State:
 
 
 def _round(paths: Paths, state: State) -> State:
-    offer = _offers(state.ledger, paths.units)
+    offer = _offers(state.ledger, paths)
     least, takers = _least_offers(paths, state, offer)
-    counted = state.ledger[:, COUNT]
+    counted = state.ledger.shared[:, COUNT]
     bottleneck = (takers == counted) & (counted > 0)
     active, frozen, rate = _freeze(paths, state, least, bottleneck)
     ledger = leave(paths, state.ledger, frozen, rate)
     return State(active, ledger, rate, state.rounds + 1, frozen.count)
 
 
-def _offers(ledger: Ledger, units: Units) -> Float[Array, "link"]:
+def _offers(ledger: Ledger, paths: Paths) -> Float[Array, "link"]:
     """What a link offers a flow of weight one; infinite where no active flow crosses it."""
-    weight = from_words(Words(ledger[:, WEIGHT], ledger[:, WEIGHT_LOW]), units.weight)
-    left = from_words(Words(ledger[:, LEFT], ledger[:, LEFT_LOW]), units.capacity)
-    crossed = ledger[:, COUNT] > 0
-    offer = jnp.maximum(left, 0.0) / jnp.where(crossed, weight, 1.0)
-    return jnp.where(crossed, offer, jnp.inf)
+    count = ledger.shared[:, COUNT]
+    summed = from_words(Words(ledger.weight[:, 0], ledger.weight[:, 1]), paths.units.weight)
+    counted = count.astype(summed.dtype) * paths.weight.max()
+    left = Words(ledger.shared[:, LEFT], ledger.shared[:, LEFT_LOW])
+    room = jnp.maximum(from_words(left, paths.units.capacity), 0.0)
+    weight = jnp.where(paths.equal, counted, summed)
+    return jnp.where(count > 0, room / jnp.where(count > 0, weight, 1.0), jnp.inf)
 
 
 def _tolerance(like: Float[Array, "..."]) -> float:
@@ -263,7 +278,7 @@ def _least_offers(
         takers = takers.at[route].add(takes.astype(takers.dtype))
         return lax.dynamic_update_slice(least, found, (number * paths.block,)), takers
 
-    empty = jnp.zeros_like(paths.weight), jnp.zeros(offer.shape, state.ledger.dtype)
+    empty = jnp.zeros_like(paths.weight), jnp.zeros(offer.shape, state.ledger.shared.dtype)
     return lax.fori_loop(0, blocks(state.active, paths.block), one, empty)
 
 
@@ -307,14 +322,29 @@ def leave(paths: Paths, ledger: Ledger, leaving: Listed, rate: Float[Array, "slo
     Ledger
         Ledgers.
     """
-    nowhere = ledger.shape[0] - 1
+    nowhere = ledger.shared.shape[0] - 1
 
-    def one(number: Count, ledger: jax.Array) -> jax.Array:
+    def one(number: Count, shared: jax.Array) -> jax.Array:
         ids, live = block_of(leaving, number, paths.block)
         route = jnp.where(live[:, None], paths.route[ids], nowhere)
-        weight = to_words(paths.weight[ids][:, None], paths.units.weight[route])
         kept = to_words(rate[ids][:, None], paths.units.capacity[route])
-        entry = jnp.stack([jnp.ones_like(weight.high), *weight, *kept], axis=-1)
-        return ledger.at[route].add(-entry)
+        return shared.at[route].add(-jnp.stack([jnp.ones_like(kept.high), *kept], axis=-1))
 
-    return lax.fori_loop(0, blocks(leaving, paths.block), one, ledger).at[nowhere].set(0)
+    shared = lax.fori_loop(0, blocks(leaving, paths.block), one, ledger.shared)
+    weight = lax.cond(
+        paths.equal, lambda: ledger.weight, lambda: _without_weight(paths, ledger.weight, leaving)
+    )
+    return Ledger(shared.at[nowhere].set(0), weight)
+
+
+def _without_weight(paths: Paths, weight: Entries, leaving: Listed) -> Entries:
+    """Takes the weights of flows out of those of their links."""
+    nowhere = weight.shape[0] - 1
+
+    def one(number: Count, weight: jax.Array) -> jax.Array:
+        ids, live = block_of(leaving, number, paths.block)
+        route = jnp.where(live[:, None], paths.route[ids], nowhere)
+        own = to_words(paths.weight[ids][:, None], paths.units.weight[route])
+        return weight.at[route].add(-jnp.stack(own, axis=-1))
+
+    return lax.fori_loop(0, blocks(leaving, paths.block), one, weight).at[nowhere].set(0)

@@ -1,6 +1,7 @@
 """Solves instances of flows on links: checks, makes them small, runs one compiled program."""
 
 import time
+from collections.abc import Sequence
 from functools import cache, partial
 from typing import Any, NamedTuple
 
@@ -17,8 +18,9 @@ from perfmodel_kernels.flows import BLOCK, SOLVED, Flows, max_min_rates
 TOLERANCE = 2e-5
 """Relative error at which rates in single precision count as fair: ten of its tolerances."""
 
-WINDOW = 0.02
-"""Width of a batch of completions that keeps the makespan of a random permutation within 1 %."""
+WINDOW = 0.1
+"""Width of the first batch of completions: the makespan of random permutations of 2,048 and 8,192
+chips then comes out within 0.2 %, and 99 of 100 flows within 1.6 %."""
 
 
 class Solved(NamedTuple):
@@ -84,22 +86,63 @@ def solve(flows: Flows) -> Solved:
     Solved
         Rates.
     """
-    check(flows)
+    return solve_all([flows])[0]
+
+
+def solve_all(instances: Sequence[Flows]) -> list[Solved]:
+    """Rates of several instances by one program, as large as the largest needs.
+
+    Parameters
+    ----------
+    instances
+        Flows.
+
+    Returns
+    -------
+    list[Solved]
+        Rates of each.
+    """
+    for flows in instances:
+        check(flows)
+    inner, outer = Sizes(), Sizes()
+    for flows in instances:
+        inner, outer = inner.holding(condensed(flows)), outer.holding(flows)
+    return [_solved(flows, inner, outer) for flows in instances]
+
+
+class Sizes(NamedTuple):
+    """Sizes of the arrays of a program."""
+
+    links: int = 1
+    flows: int = 1
+    hops: int = 1
+
+    def holding(self, flows: Flows) -> "Sizes":
+        """Large enough for these flows too."""
+        own = len(flows.capacity), *np.shape(flows.route)
+        return Sizes(*(max(pair) for pair in zip(self, own, strict=True)))
+
+    def fit(self, flows: Flows) -> Flows:
+        """The flows in arrays of these sizes, rounded up so that programs serve again."""
+        return sized(flows, roomy(self.links), roomy(self.flows), self.hops)
+
+
+def _solved(flows: Flows, inner: Sizes, outer: Sizes) -> Solved:
     count = len(flows.weight)
     if not count:
         return Solved(np.empty(0), 0, 0.0, True)
-    small, unit = _ready(flows)  # compiles for the size, and brings the arrays into the caches
-    _program(max_min_rates).ready(small)
+    program = _program(max_min_rates)
+    program.ready(_scaled(inner.fit(condensed(flows)))[0])
     begun = time.perf_counter()
-    small, unit = _ready(flows)
-    found = jax.block_until_ready(_program(max_min_rates).run(small))
+    small, unit = _scaled(inner.fit(condensed(flows)))
+    found = jax.block_until_ready(program.run(small))
     wall = time.perf_counter() - begun
     rate = np.asarray(found.rate)[:count].astype(float) * unit
-    fine = int(found.outcome) == SOLVED and bool(judge(flows, rate).holds)
+    fine = int(found.outcome) == SOLVED and bool(judge(flows, rate, outer).holds)
     return Solved(rate, int(found.rounds), wall, fine)
 
 
-def judge(flows: Flows, rate: np.ndarray) -> Verdict:
+def judge(flows: Flows, rate: np.ndarray, sizes: "Sizes | None" = None) -> Verdict:
     """Holds rates against the definition of fairness on the whole instance.
 
     Parameters
@@ -108,15 +151,16 @@ def judge(flows: Flows, rate: np.ndarray) -> Verdict:
         Flows.
     rate
         Their rates. [B/s]
+    sizes
+        Sizes of the arrays; those of the flows unless given.
 
     Returns
     -------
     Verdict
         What was found.
     """
-    links, (count, hops) = len(flows.capacity), np.shape(flows.route)
-    whole, unit = _scaled(sized(flows, roomy(links), roomy(count), hops))
-    padded = np.pad(rate / unit, (0, len(whole.weight) - count)).astype(whole.weight.dtype)
+    whole, unit = _scaled((sizes or Sizes()).holding(flows).fit(flows))
+    padded = np.pad(rate / unit, (0, len(whole.weight) - len(rate))).astype(whole.weight.dtype)
     return _program(verify).run(whole, padded, whole.weight.dtype.type(TOLERANCE))
 
 
@@ -154,8 +198,7 @@ def finish(flows: Flows, size: np.ndarray, window: float = WINDOW) -> Drained:
 def _ready(flows: Flows) -> tuple[Flows, float]:
     """A small instance in the shape of a program, and the unit of its capacities."""
     small = condensed(flows)
-    sizes = roomy(len(small.capacity)), roomy(len(small.weight)), small.route.shape[1]
-    return _scaled(sized(small, *sizes))
+    return _scaled(Sizes().holding(small).fit(small))
 
 
 def _scaled(flows: Flows) -> tuple[Flows, float]:

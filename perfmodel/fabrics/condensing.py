@@ -24,24 +24,19 @@ def condensed(flows: Flows) -> Flows:
     crossed = np.bincount(route.ravel(), minlength=links + 1)[: links + 1]
     crossed[links] = 0
     shared = crossed > 1
-    count = int(shared.sum())
+    count = max(int(shared.sum()), 1)  # one that nothing crosses, where none is shared
     number = np.full(links + 1, count, np.int32)
-    number[shared] = np.arange(count, dtype=np.int32)
+    number[shared] = np.arange(shared.sum(), dtype=np.int32)
     every = np.append(flows.capacity, np.inf)
     alone = np.where(crossed == 1, every, np.inf)
-    limit, columns = np.asarray(flows.limit), []
-    for hop in route.T:
-        limit = np.minimum(limit, alone[hop])
-        column = number[hop]
-        if (column < count).any():
+    limit, columns = np.array(flows.limit), []
+    for hop in np.ascontiguousarray(route.T):
+        np.minimum(limit, alone.take(hop), out=limit)
+        column = number.take(hop)
+        if column.min(initial=count) < count:
             columns.append(column)
     fewer = np.stack(columns, 1) if columns else np.full((len(route), 1), count, np.int32)
-    return Flows(every[shared] if count else np.ones(1), _named(fewer, count), flows.weight, limit)
-
-
-def _named(route: np.ndarray, count: int) -> np.ndarray:
-    """Routes over one link that nothing crosses, where no link is shared."""
-    return route if count else route + 1
+    return Flows(every[shared] if shared.any() else np.ones(1), fewer, flows.weight, limit)
 
 
 def sized(flows: Flows, links: int, count: int, hops: int) -> Flows:
@@ -61,7 +56,9 @@ def sized(flows: Flows, links: int, count: int, hops: int) -> Flows:
     """
     own, (rows, columns) = len(flows.capacity), np.shape(flows.route)
     route = np.full((count, hops), links, np.int32)
-    route[:rows, :columns] = np.where(np.asarray(flows.route) < own, flows.route, links)
+    inner = route[:rows, :columns]
+    np.copyto(inner, flows.route)
+    inner[inner == own] = links
     return Flows(
         np.pad(flows.capacity, (0, links - own)),
         route,
@@ -71,7 +68,7 @@ def sized(flows: Flows, links: int, count: int, hops: int) -> Flows:
 
 
 def roomy(size: int) -> int:
-    """The next size of which there are eight between powers of two.
+    """The next size of which there are four between powers of two.
 
     Parameters
     ----------
@@ -81,7 +78,7 @@ def roomy(size: int) -> int:
     Returns
     -------
     int
-        The same or up to an eighth more.
+        The same or up to a quarter more.
     """
-    step = max(1 << (max(size, 1).bit_length() - 4), 1)
-    return max(-(-size // step) * step, 16)
+    step = 1 << max(size.bit_length() - 3, 4)
+    return max(-(-size // step) * step, step)

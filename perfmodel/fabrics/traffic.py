@@ -25,6 +25,28 @@ def permutation(hosts: int, random: np.random.Generator) -> Pairs:
     return pairs_of(np.arange(hosts), random.permutation(hosts))
 
 
+def node_permutation(hosts: int, node: int, random: np.random.Generator) -> Pairs:
+    """Every chip sends to its place in another node; which node is drawn at random for all of it.
+
+    Parameters
+    ----------
+    hosts
+        Chips.
+    node
+        Chips of a node.
+    random
+        Source of the draw.
+
+    Returns
+    -------
+    Pairs
+        Pairs; a node that draws itself is silent, as are chips of one that is not whole.
+    """
+    target = random.permutation(hosts // node)
+    chips = np.arange(len(target) * node)
+    return pairs_of(chips, target[chips // node] * node + chips % node)
+
+
 def shift(hosts: int, distance: int) -> Pairs:
     """Every chip sends to the one some places further: a step of a ring, or of an all-to-all.
 

@@ -1,0 +1,2 @@
+"""placeholder"""
+def deliver_check(question, delivery): return 0
