@@ -110,6 +110,39 @@ def solve_all(instances: Sequence[Flows]) -> list[Solved]:
     return [_solved(flows, inner, outer) for flows in instances]
 
 
+def rates_of(instances: Sequence[Flows]) -> list[np.ndarray]:
+    """Rates of several instances by one program, without a verdict.
+
+    Parameters
+    ----------
+    instances
+        Flows.
+
+    Returns
+    -------
+    list[np.ndarray]
+        Rates of each. [B/s]
+
+    Raises
+    ------
+    RuntimeError
+        Where a round froze nothing.
+    """
+    small = [condensed(flows) for flows in instances]
+    sizes = Sizes()
+    for flows in small:
+        check(flows)
+        sizes = sizes.holding(flows)
+    rates = []
+    for flows in small:
+        fitted, unit = _scaled(sizes.fit(flows))
+        found = _program(max_min_rates).run(fitted)
+        if int(found.outcome) != SOLVED:
+            raise RuntimeError(f"no rates found, outcome {int(found.outcome)}")
+        rates.append(np.asarray(found.rate)[: len(flows.weight)].astype(float) * unit)
+    return rates
+
+
 class Sizes(NamedTuple):
     """Sizes of the arrays of a program."""
 

@@ -106,7 +106,7 @@ def climb(fly: Dragonfly, pairs: Pairs, rule: Rule, key: np.ndarray) -> np.ndarr
 
     Between two groups a flow takes one of their cables by hash, and inside a group one hop to the
     switch that holds it (over the spine, in a dragonfly+). A Valiant path goes to a hashed group
-    first. A hash whose path is down is drawn again.
+    first, in the group of both ends to a hashed switch. A hash whose path is down is drawn again.
 
     Parameters
     ----------
@@ -164,10 +164,16 @@ def _path(
         columns += [*inside.links, np.where(moves, between + starts[4], -1)]
         alive &= inside.alive & (~moves | (fly.between[one, other, cable] > 0.0))
         place = np.where(moves, arrives, place)
+    if rule.method == "valiant" and not plan.spines:  # inside a group, over any of its switches
+        turn = np.where(here == there, spread(key, switches, salt + 6), place)
+        aside = _inside(fly, there, place, turn, key)
+        columns, alive, place = [*columns, *aside.links], alive & aside.alive, turn
     last = _inside(fly, there, place, target % switches, key + salt + 5)
     columns += [*last.links, pairs.target + starts[1]]
-    same = pairs.source // plan.per_switch == pairs.target // plan.per_switch
-    return np.stack(columns, 1).astype(np.int32), (alive & last.alive) | same
+    hops = np.stack(columns, 1).astype(np.int32)
+    same = source == target
+    hops[same, 1:-1] = -1
+    return hops, (alive & last.alive) | same
 
 
 def _starts(fly: Dragonfly) -> np.ndarray:

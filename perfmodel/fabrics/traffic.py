@@ -47,6 +47,34 @@ def node_permutation(hosts: int, node: int, random: np.random.Generator) -> Pair
     return pairs_of(chips, target[chips // node] * node + chips % node)
 
 
+def crossing(units: int, nodes: int, node: int, random: np.random.Generator) -> Pairs:
+    """A permutation of nodes of which every one sends out of its unit and receives from outside.
+
+    Parameters
+    ----------
+    units
+        Units of a level.
+    nodes
+        Nodes of each.
+    node
+        Chips of a node, which all go to their place in the other node.
+    random
+        Source of the draw.
+
+    Returns
+    -------
+    Pairs
+        Pairs.
+    """
+    steps = random.integers(1, max(units, 2), nodes)
+    places = np.stack([random.permutation(nodes) for _ in range(units)])
+    unit, place = np.divmod(np.arange(units * nodes), nodes)
+    other = (unit + steps[place]) % units
+    target = other * nodes + places[other, place]
+    chips = np.arange(units * nodes * node)
+    return pairs_of(chips, target[chips // node] * node + chips % node)
+
+
 def shift(hosts: int, distance: int) -> Pairs:
     """Every chip sends to the one some places further: a step of a ring, or of an all-to-all.
 

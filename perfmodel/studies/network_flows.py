@@ -259,7 +259,9 @@ def slow_downs(question: FlowQuestion) -> list[Row]:
         One row per collective and number of chips.
     """
     hosts = question.shape.hosts
-    scales = np.unique(np.geomspace(min(SMALLEST, hosts), hosts, SCALES).round().astype(int))
+    node = question.shape.node
+    nodes = np.geomspace(min(SMALLEST, hosts) / node, hosts / node, SCALES).round().astype(int)
+    scales = np.unique(np.maximum(nodes, 2)) * node
     labels, routed = [], []
     wiring = wire(question.machine, hosts, question.wear, question.rule.method)
     for scale in scales.tolist():
