@@ -1,6 +1,8 @@
 """The congestion table: what flows that share links leave of each level, solved for every fabric."""
 
-from collections.abc import Callable, Iterator
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +15,7 @@ from perfmodel.fabrics import traffic
 from perfmodel.fabrics.links import Wear
 from perfmodel.fabrics.routing import Method, Pairs, Routes, Rule
 from perfmodel.fabrics.wiring import rails, route, wire
-from perfmodel.lowering.congestion import PARTNER, RING, Share, digest
+from perfmodel.lowering.congestion import HEADS, PARTNER, RING, Share, digest
 from perfmodel.studies.network_flows import fractions_of
 from perfmodel_kernels.flows import Flows
 
@@ -267,3 +269,29 @@ def rows_of(machine: Machine, done: Callable[[int], None] = lambda _: None) -> l
         })  # fmt: skip
         done(1)
     return found
+
+
+HEADER = (
+    "# What colliding flows and failed links leave of each level: max-min fair fluid solutions,\n"
+    "# results of a simulation, not measurements. Made by `perfmodel calibrate --congestion --write`.\n"
+)
+
+
+def table_text(rows: Iterable[dict]) -> str:
+    """The table as it ships.
+
+    Parameters
+    ----------
+    rows
+        Rows of all fabrics.
+
+    Returns
+    -------
+    str
+        Comma-separated values under a comment.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, HEADS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return HEADER + text.getvalue()
