@@ -1,4 +1,4 @@
-"""The same instance by SimGrid, where its development files are installed: equal rates, both times."""
+"""The same instance by SimGrid, where it is installed: equal rates, both times."""
 
 import shutil
 import subprocess

@@ -93,7 +93,7 @@ def drain(flows: Flows, size: PerFlow, window: Scalar, block: int = BLOCK) -> Co
     sending = active_of(flows, paths)
     first = Progress(sending, ledger, rest, never, start, none, none, jnp.int32(1))
     end = lax.while_loop(
-        lambda state: (state.sending.count > 0) & (state.ended_last > 0),
+        lambda state: (state.sending.length > 0) & (state.ended_last > 0),
         lambda state: _batch(paths, state, window),
         first,
     )
@@ -120,11 +120,11 @@ def _batch(paths: Paths, state: Progress, window: Scalar) -> Progress:
         now=state.now + mean,
         solves=state.solves + 1,
         rounds=state.rounds + filled.rounds,
-        ended_last=jnp.where(filled.active.count > 0, -1, gone.count),
+        ended_last=jnp.where(filled.active.length > 0, -1, gone.length),
     )
 
 
 def _narrowed(paths: Paths, state: Progress) -> Float[Array, ""]:
     """Width of a batch over that of the first: errors of many flows cancel, those of few do not."""
     flows = (paths.weight > 0.0).sum().astype(paths.weight.dtype)
-    return jnp.sqrt(state.sending.count.astype(flows.dtype) / jnp.maximum(flows, 1.0))
+    return jnp.sqrt(state.sending.length.astype(flows.dtype) / jnp.maximum(flows, 1.0))

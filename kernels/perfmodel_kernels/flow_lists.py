@@ -20,7 +20,7 @@ class Listed(NamedTuple):
 
     ids: Slots
     """Their numbers, then numbers without meaning; a block longer than all flows."""
-    count: Count
+    length: Count
     """How many of the numbers count."""
 
 
@@ -43,7 +43,7 @@ def block_of(listed: Listed, number: Count, size: int) -> tuple[Lanes, Bool[Arra
     """
     start = number * size
     lanes = start + jnp.arange(size, dtype=jnp.int32)
-    return lax.dynamic_slice(listed.ids, (start,), (size,)), lanes < listed.count
+    return lax.dynamic_slice(listed.ids, (start,), (size,)), lanes < listed.length
 
 
 def blocks(listed: Listed, size: int) -> Count:
@@ -61,7 +61,7 @@ def blocks(listed: Listed, size: int) -> Count:
     Count
         Blocks.
     """
-    return (listed.count + size - 1) // size
+    return (listed.length + size - 1) // size
 
 
 def append(to: Listed, ids: Lanes, chosen: Bool[Array, "lane"]) -> Listed:
@@ -83,8 +83,8 @@ def append(to: Listed, ids: Lanes, chosen: Bool[Array, "lane"]) -> Listed:
     """
     place = jnp.where(chosen, jnp.cumsum(chosen, dtype=jnp.int32) - 1, ids.shape[0])
     packed = jnp.zeros_like(ids).at[place].set(ids, mode="drop")
-    written = lax.dynamic_update_slice(to.ids, packed, (to.count,))
-    return Listed(written, to.count + chosen.sum(dtype=jnp.int32))
+    written = lax.dynamic_update_slice(to.ids, packed, (to.length,))
+    return Listed(written, to.length + chosen.sum(dtype=jnp.int32))
 
 
 def part(listed: Listed, leaves: Bool[Array, "slot"], size: int) -> tuple[Listed, Listed]:
@@ -107,7 +107,7 @@ def part(listed: Listed, leaves: Bool[Array, "slot"], size: int) -> tuple[Listed
 
     def one(number: Count, carried: tuple) -> tuple:
         stay, gone = carried
-        ids, live = block_of(Listed(stay.ids, listed.count), number, size)
+        ids, live = block_of(Listed(stay.ids, listed.length), number, size)
         going = leaves[ids]
         # the part that stays never reaches the block that is read next
         return append(stay, ids, live & ~going), append(gone, ids, live & going)

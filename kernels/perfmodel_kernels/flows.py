@@ -36,7 +36,7 @@ class Flows(NamedTuple):
     capacity: Links
     """What a link carries; zero where it is down. [B/s]"""
     route: Int[Array, "flow hop"] | Int[np.ndarray, "flow hop"]
-    """Links that a flow crosses, each at most once; the number of links where it crosses no more."""
+    """Links that a flow crosses, each at most once; the number of links where there are no more."""
     weight: PerFlow
     """Share of a flow in a link over that of the others; zero where there is no flow."""
     limit: PerFlow
@@ -131,7 +131,7 @@ def max_min_rates(flows: Flows, block: int = BLOCK) -> Rates:
     """
     paths, ledger = prepare(flows, block)
     state = fill(paths, active_of(flows, paths), ledger)
-    outcome = outcome_of(flows, state.active.count > 0)
+    outcome = outcome_of(flows, state.active.length > 0)
     return Rates(state.rate[: flows.route.shape[0]], state.rounds, outcome)
 
 
@@ -230,7 +230,7 @@ def fill(paths: Paths, active: Listed, ledger: Ledger) -> State:
     first = State(active, ledger, jnp.zeros_like(paths.weight), jnp.int32(0), jnp.int32(1))
 
     def unfinished(state: State) -> Bool[Array, ""]:
-        return (state.active.count > 0) & (state.frozen > 0)
+        return (state.active.length > 0) & (state.frozen > 0)
 
     return lax.while_loop(unfinished, lambda state: _round(paths, state), first)
 
@@ -242,7 +242,7 @@ def _round(paths: Paths, state: State) -> State:
     bottleneck = (takers == counted) & (counted > 0)
     active, frozen, rate = _freeze(paths, state, least, bottleneck)
     ledger = leave(paths, state.ledger, frozen, rate)
-    return State(active, ledger, rate, state.rounds + 1, frozen.count)
+    return State(active, ledger, rate, state.rounds + 1, frozen.length)
 
 
 def _offers(ledger: Ledger, paths: Paths) -> Float[Array, "link"]:
@@ -289,7 +289,7 @@ def _freeze(
 
     def one(number: Count, carried: tuple) -> tuple:
         stay, frozen, rate = carried
-        ids, live = block_of(Listed(stay.ids, state.active.count), number, paths.block)
+        ids, live = block_of(Listed(stay.ids, state.active.length), number, paths.block)
         level = lax.dynamic_slice(least, (number * paths.block,), (paths.block,))
         weight = jnp.where(live, paths.weight[ids], 1.0)
         bounded = paths.limit[ids] / weight <= level * (1.0 + _tolerance(level))

@@ -37,8 +37,8 @@ def calibrate(
     runs
         Chips and stacks, from published training runs; errors in sample and left out. Minutes.
     congestion
-        The table of what colliding flows and failed links leave of every fabric; solved, not fitted,
-        and only when asked for. Minutes.
+        The table of what colliding flows and failed links leave of every fabric; solved, not
+        fitted, and only when asked for. Minutes.
     write
         Put the fitted values into the config files that hold them; without it nothing is changed.
     format

@@ -30,9 +30,7 @@ def deliver_check(question: FlowQuestion, delivery: Delivery) -> int:
     devices = open_devices(delivery.device)
     sys.stderr.write(device_line(devices, delivery.device))
     fabric = question.machine.fabric
-    worn = fabric.model_copy(
-        update={"failed_links": question.wear.failed or fabric.failed_links}
-    )
+    worn = fabric.model_copy(update={"failed_links": question.wear.failed or fabric.failed_links})
     machine = question.machine.model_copy(update={"fabric": worn})
     rows = check_levels(machine, question.rule.seed + 1)
     fine = holds(rows)

@@ -196,8 +196,8 @@ def _path_numbers(
 
 
 def _at(ends: _Ends, chosen: np.ndarray) -> _Ends:
-    sides = ([unit[chosen] for unit in side] for side in (ends.source, ends.target))
-    return _Ends(*sides, ends.meet[chosen])
+    source, target = ([unit[chosen] for unit in side] for side in (ends.source, ends.target))
+    return _Ends(source, target, ends.meet[chosen])
 
 
 def _any_path(clos: Clos, end: _Ends, ways: int) -> tuple[int, bool]:

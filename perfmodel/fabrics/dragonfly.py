@@ -1,5 +1,6 @@
 """Dragonflies, plain and plus: groups, and cables between every two of them."""
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -155,7 +156,7 @@ def _path(
     starts = _starts(fly)
     columns, alive = [pairs.source + starts[0]], np.ones(len(key), bool)
     place = source % switches  # switch of the group, or spine counted behind the switches
-    for leg, (one, other) in enumerate(zip(stops, stops[1:], strict=False)):
+    for leg, (one, other) in enumerate(pairwise(stops)):
         cable = spread(key, plan.cables, salt + 2 + leg)
         moves = one != other
         leaves, arrives = _gateways(fly, one, other, cable)
@@ -223,5 +224,8 @@ def _inside(
     alive &= ~falls | (fly.local[group, down_leaf, down_spine] > 0.0)
     hops = [np.where(climbs, up + starts[2], -1), np.where(falls, down + starts[3], -1)]
     between_spines = ~leaf_in & ~leaf_out
-    swapped = [np.where(between_spines, hops[1], hops[0]), np.where(between_spines, hops[0], hops[1])]
+    swapped = [
+        np.where(between_spines, hops[1], hops[0]),
+        np.where(between_spines, hops[0], hops[1]),
+    ]
     return _Legs(swapped, alive)

@@ -23,7 +23,8 @@ def mixed(number: np.ndarray, salt: int) -> np.ndarray:
 
     References
     ----------
-    G. L. Steele, D. Lea, C. H. Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
+    G. L. Steele, D. Lea, C. H. Flood, "Fast splittable pseudorandom number generators", OOPSLA
+    2014.
     """
     value = number.astype(np.uint64)
     value += np.uint64((salt + 1) * _GOLDEN % 2**64)

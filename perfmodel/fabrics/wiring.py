@@ -241,10 +241,12 @@ def _over_groups(outside: dragonfly.Dragonfly, pairs: Pairs, rule: Rule) -> Rout
         return Routes(direct, flows.weight, pair)
     detour = dragonfly.climb(outside, flows, rule._replace(method="valiant"), key)
     width = max(direct.shape[1], detour.shape[1])
-    link = np.concatenate([
-        np.pad(part, ((0, 0), (0, width - part.shape[1])), constant_values=-1)
-        for part in (direct, detour)
-    ])
+    link = np.concatenate(
+        [
+            np.pad(part, ((0, 0), (0, width - part.shape[1])), constant_values=-1)
+            for part in (direct, detour)
+        ]
+    )
     share = dragonfly.DETOUR / (1.0 + dragonfly.DETOUR)
     weight = np.concatenate([flows.weight * (1.0 - share), flows.weight * share])
     return Routes(link, weight, np.concatenate([pair, pair]))

@@ -41,7 +41,7 @@ Table = Mapping[tuple[str, str, str, str], Points]
 
 
 def digest(machine: Machine) -> str:
-    """Names the shape of a fabric: all that routes and capacities follow from, load balancing apart.
+    """Names the shape of a fabric: what routes and capacities follow from, load balancing apart.
 
     Parameters
     ----------

@@ -233,7 +233,11 @@ def _fabric_rows(machine: Machine) -> list[_Row]:
                     position,
                     fabric.spread,
                     fabric.failed_links,
-                    {key[2:]: points for key, points in table.items() if key[:2] == (name, level.name)},
+                    {
+                        key[2:]: points
+                        for key, points in table.items()
+                        if key[:2] == (name, level.name)
+                    },
                 )
             ),
             reduction=fabric.reduction,

@@ -1,4 +1,4 @@
-"""The congestion table: what flows that share links leave of each level, solved for every fabric."""
+"""The congestion table: what flows that share links leave of each level of every fabric."""
 
 import csv
 import io
@@ -23,7 +23,10 @@ SUB_FLOWS = (1, 2, 4, 8, 16, 32)
 """Numbers of sub-flows at which hashed routing is solved on a sound fabric."""
 
 FAILED = (0.01, 0.05)
-"""Shares of failed links at which the fabric's own routing is solved."""
+"""Shares of failed links at which every routing is solved."""
+
+USUAL = 8
+"""Sub-flows of hashed routing with failed links, where the fabric does not hash."""
 
 UNITS = 4
 """Units of the level below that an instance holds at least."""
@@ -87,17 +90,23 @@ def cases(machine: Machine) -> Iterator[Case]:
         if position == 0:
             continue
         for pattern in (RING, PARTNER):
-            own = own_rule(level)
-            for flows in dict.fromkeys((*SUB_FLOWS, own.sub_flows)):
-                case = Case(machine, position, pattern, Rule("ecmp", flows), 0.0)
-                if flows <= own.sub_flows or hosts_of(case) * flows <= MOST_FLOWS:
+            for rule, failed in _states(own_rule(level)):
+                case = Case(machine, position, pattern, rule, failed)
+                crossing = hosts_of(case) // rails(machine) * rule.sub_flows
+                if rule.sub_flows <= level.sub_flows or crossing <= MOST_FLOWS:
                     yield case
-            if own.method != "ecmp":
-                yield Case(machine, position, pattern, own, 0.0)
-            for failed in FAILED:
-                yield Case(machine, position, pattern, own, failed)
-            if own.method != "ecmp":
-                yield Case(machine, position, pattern, Rule("ecmp", 8), FAILED[0])
+
+
+def _states(own: Rule) -> Iterator[tuple[Rule, float]]:
+    """Routings and shares of failed links: fabrics of one shape differ in their load balancing."""
+    for flows in sorted({*SUB_FLOWS, own.sub_flows}):
+        yield Rule("ecmp", flows), 0.0
+    for failed in FAILED:
+        yield Rule("ecmp", own.sub_flows if own.method == "ecmp" else USUAL), failed
+    methods: tuple[Method, ...] = ("adaptive", "spray")
+    for method in methods:
+        for failed in (0.0, *FAILED):
+            yield Rule(method), failed
 
 
 def own_rule(level: Level) -> Rule:
@@ -273,7 +282,7 @@ def rows_of(machine: Machine, done: Callable[[int], None] = lambda _: None) -> l
 
 HEADER = (
     "# What colliding flows and failed links leave of each level: max-min fair fluid solutions,\n"
-    "# results of a simulation, not measurements. Made by `perfmodel calibrate --congestion --write`.\n"
+    "# results of a simulation, not measurements. `perfmodel calibrate --congestion --write`.\n"
 )
 
 

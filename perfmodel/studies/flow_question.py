@@ -87,7 +87,10 @@ def ask_flows(asked: Asked, flows: FlowAsked, library: Library) -> FlowQuestion:
 
 def _number_faults(flows: FlowAsked) -> list[Fault]:
     found = []
-    for field, value in (("--failed-links", flows.failed_links), ("--slow-links", flows.slow_links)):
+    for field, value in (
+        ("--failed-links", flows.failed_links),
+        ("--slow-links", flows.slow_links),
+    ):
         if not 0.0 <= value <= 1.0:
             fault = Fault(problem="not a share", field=field, value=str(value), expected="0 to 1")
             found.append(fault)
@@ -133,7 +136,7 @@ def _method(method: str, machine: Machine, black_hole: bool) -> Method:
 
 
 def chips_joined(machine: Machine) -> float:
-    """Chips that a fabric can join: what its outermost level says, or the ports of its top switches.
+    """Chips that a fabric can join: as its outermost level says, or the ports of its top switches.
 
     Parameters
     ----------
@@ -160,4 +163,6 @@ def _reach_faults(machine: Machine, hosts: int) -> list[Fault]:
         return []
     expected = f"at most the {most:,.0f} chips that {machine.fabric.name} joins"
     value = str(hosts)
-    return [Fault(problem="more chips than there are", field="--hosts", value=value, expected=expected)]
+    return [
+        Fault(problem="more chips than there are", field="--hosts", value=value, expected=expected)
+    ]

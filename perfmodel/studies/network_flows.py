@@ -94,9 +94,7 @@ def answer_flows(question: FlowQuestion) -> FlowAnswer:
     return FlowAnswer(summary, rows, _distribution(fractions), _levels(wiring, solved))
 
 
-def solve_steps(
-    wiring: Wiring, machine: Machine, routed: list[tuple[Pairs, Routes]]
-) -> list[Step]:
+def solve_steps(wiring: Wiring, machine: Machine, routed: list[tuple[Pairs, Routes]]) -> list[Step]:
     """Rates of the pairs of every step.
 
     Parameters
@@ -125,9 +123,7 @@ def solve_steps(
     ]
 
 
-def _step(
-    machine: Machine, routed: tuple[Pairs, Routes], flows: Flows, solved: Solved
-) -> Step:
+def _step(machine: Machine, routed: tuple[Pairs, Routes], flows: Flows, solved: Solved) -> Step:
     pairs, routes = routed
     by_pair = np.bincount(routes.pair, solved.rate, minlength=len(pairs.source))
     lost = (routes.link == len(flows.capacity) - 1).any(1)
@@ -232,7 +228,8 @@ def _times(solved: list[Step], size: float) -> Row:
     """When all that is sent has arrived, step after step."""
     makespan, mean, wall = 0.0, 0.0, 0.0
     for step in solved:
-        share = step.flows.weight / step.flows.weight.max(initial=1.0)
+        weight = np.asarray(step.flows.weight)
+        share = weight / weight.max(initial=1.0)
         done = finish(step.flows, size * share)
         ends = done.time[np.isfinite(done.time)]
         makespan, wall = makespan + done.time.max(initial=0.0), wall + done.wall

@@ -52,9 +52,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("words", FAULTS, ids=str)
-def test_a_mistake_is_one_message_and_status_two(
-    capsys: pytest.CaptureFixture[str], words: str
-):
+def test_a_mistake_is_one_message_and_status_two(capsys: pytest.CaptureFixture[str], words: str):
     if words == "more chips":
         FAULTS[words][1] = "ndr-rail-3tier"
     assert cli.run(FAULTS[words]) == 2

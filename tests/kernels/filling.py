@@ -80,4 +80,6 @@ def padded(flows: Flows) -> Flows:
 
 def in_single(flows: Flows) -> Flows:
     """The same in single precision."""
-    return Flows(*(np.asarray(part, np.int32 if part is flows.route else np.float32) for part in flows))
+    return Flows(
+        *(np.asarray(part, np.int32 if part is flows.route else np.float32) for part in flows)
+    )

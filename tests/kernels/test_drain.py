@@ -74,7 +74,9 @@ def test_a_window_moves_the_makespan_little_and_saves_solves(flows: Flows):
     assert np.array_equal(ends, np.isfinite(coarse.time))
     assert int(coarse.solves) <= int(fine.solves)
     if ends.any():
-        assert float(coarse.time[ends].max()) == pytest.approx(float(fine.time[ends].max()), rel=0.05)
+        assert float(coarse.time[ends].max()) == pytest.approx(
+            float(fine.time[ends].max()), rel=0.05
+        )
 
 
 def test_twice_the_sizes_take_twice_as_long():

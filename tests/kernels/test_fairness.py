@@ -13,7 +13,10 @@ from tests.kernels.filling import graphs
 SOLVE = compiled(partial(max_min_rates, block=16))
 JUDGE = compiled(verify)
 LINE = Flows(
-    np.array([1.0, 2.0]), np.array([[0, 1], [0, 2], [1, 2]], np.int32), np.ones(3), np.full(3, np.inf)
+    np.array([1.0, 2.0]),
+    np.array([[0, 1], [0, 2], [1, 2]], np.int32),
+    np.ones(3),
+    np.full(3, np.inf),
 )
 
 

@@ -21,7 +21,7 @@ def test_a_block_at_the_end_counts_in_part():
 def test_append_writes_behind_what_is_there():
     listed = Listed(jnp.array([9, 0, 0, 0, 0, 0]), jnp.int32(1))
     longer = append(listed, jnp.array([4, 5, 6]), jnp.array([True, False, True]))
-    assert int(longer.count) == 3
+    assert int(longer.length) == 3
     assert np.array_equal(longer.ids[:3], [9, 4, 6])
 
 
@@ -32,5 +32,5 @@ def test_the_two_parts_are_the_whole_in_order(leaves: list[bool], count: int):
     stay, gone = PART(listed, jnp.array(leaves))
     ids = np.arange(13)[::-1][:count]
     mask = np.array(leaves)[ids]
-    assert np.array_equal(stay.ids[: int(stay.count)], ids[~mask])
-    assert np.array_equal(gone.ids[: int(gone.count)], ids[mask])
+    assert np.array_equal(stay.ids[: int(stay.length)], ids[~mask])
+    assert np.array_equal(gone.ids[: int(gone.length)], ids[mask])

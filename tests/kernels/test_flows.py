@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from perfmodel_kernels.flows import SOLVED, MEANINGLESS, Flows, Rates, max_min_rates
+from perfmodel_kernels.flows import MEANINGLESS, SOLVED, Flows, Rates, max_min_rates
 from tests.kernels.compiling import compiled
 from tests.kernels.filling import graphs, in_single, padded, progressive_filling, smallest_capacity
 
@@ -27,9 +27,7 @@ def unlimited(
 ) -> Flows:
     count = len(route)
     weights = np.ones(count) if weight is None else np.array(weight)
-    return Flows(
-        np.array(capacity), np.array(route, np.int32), weights, np.full(count, np.inf)
-    )
+    return Flows(np.array(capacity), np.array(route, np.int32), weights, np.full(count, np.inf))
 
 
 def rates(flows: Flows) -> np.ndarray:

@@ -267,9 +267,10 @@ KERNELS: dict[Callable, tuple] = {
 
 MODULES = (
     building, collectives, drain, exchange, exposure, extremes, fairness, fixed_point, flow_lists,
-    flows, in_flight, layout, level_methods, linpack, max_plus, memory, message_methods, message_passing, operators, parameters, placement,
-    power, roofline, schedule, schedule_orders, site, stage_orders, step, step_energy,
-    step_parts, step_timeline, timeline, topology, traffic, transformer, volume,
+    flows, in_flight, layout, level_methods, linpack, max_plus, memory, message_methods,
+    message_passing, operators, parameters, placement, power, roofline, schedule, schedule_orders,
+    site, stage_orders, step, step_energy, step_parts, step_timeline, timeline, topology, traffic,
+    transformer, volume,
 )  # fmt: skip
 EAGER = {
     transformer.contract,

@@ -1,6 +1,5 @@
 """The shipped table against direct solutions, and the published statistics of hashed flows."""
 
-
 import numpy as np
 import pytest
 
@@ -24,7 +23,7 @@ def library() -> Library:
 def test_hashed_flows_collide_as_in_the_published_simulation(sub_flows: int, published: tuple):
     drawn = [permutation(16_384, Wear(), sub_flows, seed) for seed in range(4)]
     means, lowest = [], []
-    for (flows, source, _), rate in zip(drawn, rates_of([one[0] for one in drawn]), strict=True):
+    for (_, source, _), rate in zip(drawn, rates_of([one[0] for one in drawn]), strict=True):
         by_host = np.bincount(source, rate) / 50e9
         means.append(by_host[np.unique(source)].mean())
         lowest.append(by_host[np.unique(source)].min())
