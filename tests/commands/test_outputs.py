@@ -51,5 +51,7 @@ def test_a_row_of_an_estimate_keeps_the_keys_that_others_rely_on():
 
 
 def fits(value: Any, schema: dict[str, Any]) -> bool:
-    kinds = {"string": str, "integer": int, "array": list, "object": dict, "number": (int, float)}
-    return isinstance(value, kinds[schema["type"]])
+    kinds: dict[str, Any] = {"string": str, "integer": int, "array": list, "object": dict}
+    kinds |= {"number": (int, float), "boolean": bool}
+    names = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
+    return any(isinstance(value, kinds.get(name, type(None))) for name in names)
