@@ -16,6 +16,7 @@ def calibrate(
     hosts: Asked = False,
     fabrics: Asked = False,
     runs: Asked = False,
+    congestion: Asked = False,
     write: Annotated[bool, Parameter(negative=())] = False,
     format: Literal["table", "json"] = "table",
     device: Literal["auto", "cpu", "gpu", "tpu"] = "auto",
@@ -35,6 +36,9 @@ def calibrate(
         Links, protocols and launches, from all-reduces in device memory on few nodes.
     runs
         Chips and stacks, from published training runs; errors in sample and left out. Minutes.
+    congestion
+        The table of what colliding flows and failed links leave of every fabric; solved, not
+        fitted, and only when asked for. Minutes.
     write
         Put the fitted values into the config files that hold them; without it nothing is changed.
     format
@@ -48,6 +52,10 @@ def calibrate(
     from perfmodel.commands.calibration import Wanted, deliver
     from perfmodel.config.library import Library
 
+    if congestion:
+        from perfmodel.commands.congestion import deliver_table
+
+        return deliver_table(Library(configs or ()), Wanted(format, write, device, started))
     return deliver(
         {"power": power, "hosts": hosts, "fabrics": fabrics, "runs": runs},
         Library(configs or ()),

@@ -10,6 +10,7 @@ from perfmodel.config.json_schema import DRAFT, config_schema
 from perfmodel.config.kinds import KINDS, NOUNS
 from perfmodel.results.columns import (
     COLUMNS,
+    FLOWS,
     MEMORY_SPLIT,
     NETWORK,
     POWER,
@@ -142,6 +143,28 @@ def _network() -> dict[str, Any]:
     }
 
 
+def _flows() -> dict[str, Any]:
+    rates = ("mean_rate_fraction", "p1_rate_fraction", "min_rate_fraction")
+    numbers = ("hosts", "links", "flows", "rounds", "setup_wall", "solve_wall", *rates)
+    rows = {"type": "array", "items": {"type": "object"}}
+    properties = {
+        **{name: {"type": "string"} for name in ("fabric", "pattern", "routing")},
+        "sub_flows": {"type": "integer"},
+        "converged": {"type": "boolean", "description": "Switches know which links are down."},
+        **{name: {"type": "number"} for name in ("failed_links", "slow_links")},
+        "seed": {"type": "integer"},
+        **{FLOWS[name].key: _column(FLOWS[name]) for name in numbers},
+        "unreachable_pairs": {"type": "integer"},
+        "verified": {"type": "boolean", "description": "Fair by definition, on all links."},
+        "steps": {**rows, "description": "The same by step of the pattern."},
+        "levels": {**rows, "description": "Load of the links by level."},
+        "files": {"type": "array", "items": {"type": "string"}},
+        "wall_s": WALL,
+    }
+    title = "Answer of `network` without a collective"
+    return {"title": title, "type": "object", "properties": properties, "required": [*properties]}
+
+
 def _rows(*columns: str, **others: dict[str, Any]) -> dict[str, Any]:
     """A list of rows with quantities of a collective."""
     quantities = {NETWORK[name].key: _column(NETWORK[name]) for name in columns}
@@ -197,6 +220,7 @@ OUTPUTS: dict[str, Callable[[], dict[str, Any]]] = {
     "validate": validation_schema,
     "calibrate": calibration_schema,
     "network": _network,
+    "network flows": _flows,
     "configs list": _record(Listing),
     "configs show": _record(Description),
     "configs check": _record(Report),

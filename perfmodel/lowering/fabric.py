@@ -7,6 +7,15 @@ import numpy as np
 from perfmodel.config.schema.chip import Chip
 from perfmodel.config.schema.fabric import Level
 from perfmodel.config.schema.scenario import Machine
+from perfmodel.lowering.congestion import (
+    PARTNER,
+    RING,
+    Points,
+    Share,
+    digest,
+    interpolated,
+    shipped_table,
+)
 from perfmodel_kernels.topology import Network
 
 LEVELS = 5
@@ -46,6 +55,11 @@ _FIRST_PERCENTILE = 2.326
 """Standard deviations below the mean of a normal value."""
 
 
+_FAILED = ((0.0, 0.01, 0.05, 0.10), (1.0, 0.98, 0.93, 0.87))
+"""Share of failed links to the mean rate of a permutation under ideal adaptive routing; result of a
+fluid simulation of 16,384 hosts, as above."""
+
+
 class Collisions(NamedTuple):
     """What spreading flows over paths leaves of the bandwidth, by traffic pattern."""
 
@@ -55,42 +69,75 @@ class Collisions(NamedTuple):
     """Standard deviation over the mean of the time of a flow."""
 
 
-def collisions(level: Level, position: int, spread: float | None) -> Collisions:
+class Crossing(NamedTuple):
+    """A level outside the scale-up domain, and the state of the fabric."""
+
+    level: Level
+    position: int
+    """0 is the leaf, which has one path to each card."""
+    spread: float | None
+    """Measured spread of the fabric, if there is one."""
+    failed: float
+    """Share of the cables between switches that are down."""
+    solved: dict[tuple[str, str], Points]
+    """Solved instances of the level by pattern and routing; none for a fabric of the user's own."""
+
+
+def collisions(crossing: Crossing) -> Collisions:
     r"""Mean rate and spread of the flows that cross a level.
 
     The spread is the one whose slowest of a hundred flows has the rate of the first percentile,
     :math:`\sigma = (m / p_1 - 1) / 2.326`. All-to-all takes every partner in turn, which averages
-    the spread away.
+    the spread away. What adaptive routing and spraying leave of a sound fabric is part of its
+    measured ``link_fraction``; here it counts what failed links leave of that.
 
     Parameters
     ----------
-    level
-        Load balancing and sub-flows.
-    position
-        Level outside the scale-up domain; 0 is the leaf, which has one path to each card.
-    spread
-        Measured spread of the fabric, if there is one.
+    crossing
+        Load balancing, position, solved instances.
 
     Returns
     -------
     Collisions
         Shares and spreads.
     """
-    if level.load_balancing in ("adaptive", "spray") or position == 0:
+    level, spread = crossing.level, crossing.spread
+    if crossing.position == 0:
         sigma = _ROUTED_SPREAD if spread is None else spread
         return Collisions((1.0, 1.0, 1.0), (sigma, sigma, 0.0))
+    if level.load_balancing in ("adaptive", "spray"):
+        sigma = _ROUTED_SPREAD if spread is None else spread
+        ring, partner = (_left(crossing, pattern) for pattern in (RING, PARTNER))
+        return Collisions((ring, partner, partner), (sigma, sigma, 0.0))
+    ring, partner = (_hashed(crossing, pattern) for pattern in (RING, PARTNER))
+    sigmas = tuple(
+        (share.mean / share.low - 1.0) / _FIRST_PERCENTILE if spread is None else spread
+        for share in (ring, partner)
+    )
+    return Collisions((ring.mean, partner.mean, partner.mean), (sigmas[0], sigmas[1], 0.0))
+
+
+def _left(crossing: Crossing, pattern: str) -> float:
+    """What failed links leave of a level that is routed adaptively."""
+    points = crossing.solved.get((pattern, crossing.level.load_balancing))
+    if points is None:
+        return float(np.interp(crossing.failed, *_FAILED))
+    sound = interpolated(points, 1.0, 0.0).mean
+    return interpolated(points, 1.0, crossing.failed).mean / sound
+
+
+def _hashed(crossing: Crossing, pattern: str) -> Share:
+    """Mean rate and first percentile of hashed flows."""
+    level = crossing.level
     sub_flows = 1.0 if level.load_balancing == "static" else float(level.sub_flows)
-    ring, partner = (_hashed(flows, sub_flows) for flows in (_SHIFT, _RANDOM))
-    sigmas = (ring[1], partner[1]) if spread is None else (spread, spread)
-    return Collisions((ring[0], partner[0], partner[0]), (*sigmas, 0.0))
-
-
-def _hashed(flows: _Flows, sub_flows: float) -> tuple[float, float]:
-    """Mean rate and spread at a number of sub-flows."""
-    at = np.log2(sub_flows)
+    points = crossing.solved.get((pattern, "ecmp"))
+    if points is not None:
+        return interpolated(points, sub_flows, crossing.failed)
+    at, flows = np.log2(sub_flows), _SHIFT if pattern == RING else _RANDOM
+    left = float(np.interp(crossing.failed, *_FAILED))
     mean = float(np.interp(at, np.log2(_SUB_FLOWS), flows.mean))
     low = float(np.interp(at, np.log2(_SUB_FLOWS), flows.low))
-    return mean, (mean / low - 1.0) / _FIRST_PERCENTILE
+    return Share(mean * left, low * left)
 
 
 class _Row(NamedTuple):
@@ -172,6 +219,7 @@ def _fabric_rows(machine: Machine) -> list[_Row]:
     """The levels outside the scale-up domain."""
     fabric = machine.fabric
     injection = machine.node.nic_bandwidth * fabric.link_fraction
+    table, name = shipped_table(), digest(machine)
     return [
         _Row(
             domain=_chips(level),
@@ -179,7 +227,19 @@ def _fabric_rows(machine: Machine) -> list[_Row]:
             latency=level.latency,
             bulk_latency=fabric.bulk_latency,
             short_fraction=max(fabric.short_fraction, _ONE_PROTOCOL),
-            collisions=collisions(level, position, fabric.spread),
+            collisions=collisions(
+                Crossing(
+                    level,
+                    position,
+                    fabric.spread,
+                    fabric.failed_links,
+                    {
+                        key[2:]: points
+                        for key, points in table.items()
+                        if key[:2] == (name, level.name)
+                    },
+                )
+            ),
             reduction=fabric.reduction,
             scaleup=0.0,
             wrap=0.0,

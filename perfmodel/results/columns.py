@@ -147,6 +147,35 @@ NETWORK = {
 }
 """Quantities of one collective on one network, by name."""
 
+FLOWS = {
+    column.name: column
+    for column in (
+        Column("hosts", "", "chips"),
+        Column("links", "", "links"),
+        Column("flows", "", "flows"),
+        Column("rounds", "", "rounds"),
+        Column("setup_wall", "s", "links and routes"),
+        Column("solve_wall", "s", "solution"),
+        Column("drain_wall", "s", "draining"),
+        Column("mean_rate_fraction", "", "mean rate over line rate"),
+        Column("p1_rate_fraction", "", "rate of the slowest hundredth"),
+        Column("min_rate_fraction", "", "slowest"),
+        Column("rate_fraction", "", "rate over line rate"),
+        Column("quantile", "", "share of chips"),
+        Column("unreachable_pairs", "", "pairs without a path"),
+        Column("verified", "", "verified"),
+        Column("slow_down", "", "slow-down by the slowest flow"),
+        Column("makespan", "s", "all has arrived"),
+        Column("mean_completion", "s", "mean flow has arrived"),
+        Column("down", "", "down"),
+        Column("used", "", "carry traffic"),
+        Column("mean_load", "", "mean load", "%"),
+        Column("max_load", "", "highest load", "%"),
+        Column("full", "", "full"),
+    )
+}
+"""Quantities of flows on a fabric, by name."""
+
 POWER = (
     Column("power_cap", "W", "cap of a chip", "W"),
     Column("power_limit", "W", "grid connection", "MW"),

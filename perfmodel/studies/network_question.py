@@ -16,9 +16,9 @@ class Asked(NamedTuple):
 
     target: str
     """Name of a fabric or of a site."""
-    collective: str
-    ranks: str
-    size: str
+    collective: str = ""
+    ranks: str = ""
+    size: str = ""
     stride: int = 1
     algorithm: str | None = None
     chip: str | None = None
@@ -66,11 +66,7 @@ def ask(asked: Asked, library: Library) -> Question:
         expected = "a whole number from 1"
         field, value = "--stride", str(asked.stride)
         found.append(Fault(problem="less than one", expected=expected, field=field, value=value))
-    wrong_names = _name_faults(asked, library)
-    found += wrong_names
-    carrier = attempt(found, _carrier, asked, library)
-    known = carrier if not wrong_names else None
-    built = attempt(found, _platform, asked, known, library) if known else None
+    carrier, built = carried(asked, library, found)
     if built and carrier and ranks and asked.stride >= 1:
         attempt(found, _check_levels, built.machine)
         attempt(found, _check_reach, ranks, asked, built.machine, carrier)
@@ -86,6 +82,52 @@ def ask(asked: Asked, library: Library) -> Question:
         stride=asked.stride,
         algorithm=asked.algorithm,
     )
+
+
+def require(**options: str | None) -> None:
+    """Refuses options that are missing beside a collective.
+
+    Parameters
+    ----------
+    options
+        What was given, by name.
+
+    Raises
+    ------
+    Faults
+        One fault per option that is missing.
+    """
+    refuse(
+        Fault(problem="missing beside --collective", field=f"--{name}", expected="a value")
+        for name, value in options.items()
+        if value is None
+    )
+
+
+def carried(
+    asked: Asked, library: Library, found: list[Fault]
+) -> tuple[Carrier | None, Platform | None]:
+    """The partition that lends chip and node, and the platform with what the user named.
+
+    Parameters
+    ----------
+    asked
+        Names of configs.
+    library
+        Where configs come from.
+    found
+        Faults, to which those of the names are added.
+
+    Returns
+    -------
+    tuple
+        Nothing in place of what could not be found.
+    """
+    wrong_names = _name_faults(asked, library)
+    found += wrong_names
+    carrier = attempt(found, _carrier, asked, library)
+    known = carrier if not wrong_names else None
+    return carrier, attempt(found, _platform, asked, known, library) if known else None
 
 
 def _check_algorithm(asked: Asked) -> None:

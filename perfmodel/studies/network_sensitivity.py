@@ -1,4 +1,4 @@
-"""What the network of a site is worth: oversubscription, network cards, scale-up domain."""
+"""What the network of a site is worth: taper, load balancing, failed links, cards, domain."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -47,6 +47,28 @@ def _joined(scenario: Scenario, chips: float) -> Scenario:
     return _machine(scenario, chip=chip.model_copy(update={"scaleup": scaleup}))
 
 
+def _hashed(scenario: Scenario, sub_flows: float) -> Scenario:
+    """Flows hashed over the paths, none of them standing for adaptive routing."""
+    routing = {"load_balancing": "ecmp", "sub_flows": int(sub_flows)}
+    adaptive = {"load_balancing": "adaptive", "sub_flows": 1}
+    fabric = scenario.machine.fabric
+    update = routing if sub_flows else adaptive
+    levels = tuple(level.model_copy(update=update) for level in fabric.level)
+    return _machine(scenario, fabric=fabric.model_copy(update={"level": levels}))
+
+
+def _sub_flows(scenario: Scenario) -> float:
+    outer = scenario.machine.fabric.level[-1]
+    routed = outer.load_balancing in ("adaptive", "spray")
+    return 0.0 if routed else float(outer.sub_flows)
+
+
+def _failing(scenario: Scenario, share: float) -> Scenario:
+    """Links down for good, as between two repairs."""
+    fabric = scenario.machine.fabric.model_copy(update={"failed_links": share})
+    return _machine(scenario, fabric=fabric)
+
+
 def _machine(scenario: Scenario, **parts: object) -> Scenario:
     machine = scenario.machine.model_copy(update=parts)
     return scenario.model_copy(update={"machine": machine})
@@ -59,6 +81,20 @@ AXES = (
         ("1:1", "2:1", "4:1", "7:1"),
         lambda scenario: scenario.machine.fabric.level[-1].oversubscription,
         _tapered,
+    ),
+    Axis(
+        "load balancing",
+        (0.0, 8.0, 1.0),
+        ("adaptive", "ECMP, 8 sub-flows", "ECMP"),
+        _sub_flows,
+        _hashed,
+    ),
+    Axis(
+        "failed links",
+        (0.0, 0.01),
+        ("none", "1 %"),
+        lambda scenario: scenario.machine.fabric.failed_links,
+        _failing,
     ),
     Axis(
         "network card",
@@ -75,7 +111,7 @@ AXES = (
         _joined,
     ),
 )
-"""What the comparison tries: the levels above the leaf, the cards, the domain."""
+"""What the comparison tries: the levels above the leaf, their routing, cards, the domain."""
 
 STEPS = sum(len(axis.values) for axis in AXES)
 """Searches that one site takes."""
@@ -103,11 +139,17 @@ def network_sensitivity(
         One row per axis and value, with the throughput over that at the first value.
     """
     rows: list[Row] = []
+    own: Row | None = None  # the site as configured is searched once for all axes
     for axis in AXES:
         found: list[Row] = []
         for value, label in zip(axis.values, axis.labels, strict=True):
-            best = best_row(axis.change(scenario, value), axes=axes)
-            found.append(_row(name, axis, (value, label), best) | _is_own(axis, value, scenario))
+            configured = _is_own(axis, value, scenario)
+            best = own if configured else None
+            if best is None:
+                changed = scenario if configured else axis.change(scenario, value)
+                best = best_row(changed, axes=axes)
+            own = best if configured else own
+            found.append(_row(name, axis, (value, label), best) | {"own": configured})
             done(1)
         rows += _over_first(found)
     return rows
@@ -119,8 +161,8 @@ def _row(name: str, axis: Axis, value: tuple[float, str], best: Row) -> Row:
     return own | {key: best[key] for key in kept}
 
 
-def _is_own(axis: Axis, value: float, scenario: Scenario) -> Row:
-    return {"own": abs(axis.own(scenario) / value - 1.0) < 1e-6}
+def _is_own(axis: Axis, value: float, scenario: Scenario) -> bool:
+    return abs(axis.own(scenario) - value) <= 1e-6 * abs(value)
 
 
 def _over_first(rows: Sequence[Row]) -> list[Row]:

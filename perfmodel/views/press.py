@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from perfmodel.views import comparison, network
+from perfmodel.views import comparison, flows, network
 
 Draw = Callable[[Path, Sequence[str], str], list[Path]]
 """Draws figures from the tables in a folder: the folder, which figures, their caption."""
 
 DRAWERS: dict[str, Draw] = {
     "comparison": comparison.draw_stored,
+    "flows": flows.draw_stored,
     "network": network.draw_stored,
 }
 """What can be drawn, by its report."""

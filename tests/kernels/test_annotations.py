@@ -109,3 +109,21 @@ jax.eval_shape(timeline, times, Sends(np.ones(4), 0.5), tail, orders)
 def test_schedules_and_the_timeline_keep_their_shapes():
     found = traced(PIPELINES, SOUND)
     assert found.returncode == 0, found.stderr[-2000:]
+
+
+FLOWING = """
+import numpy as np
+from perfmodel_kernels.drain import drain
+from perfmodel_kernels.fairness import verify
+from perfmodel_kernels.flows import Flows
+
+flows = Flows(np.ones(3), np.zeros((8, 2), np.int32), np.ones(8), np.ones(8))
+jax.eval_shape(drain, flows, np.ones(8), 0.1)
+jax.eval_shape(verify, flows, np.ones(8), 1e-5)
+"""
+
+
+def test_flows_keep_the_annotated_shapes():
+    names = ("drain", "fairness", "fixed_point", "flow_lists", "flows")
+    found = traced(FLOWING, tuple(f"perfmodel_kernels.{name}" for name in names))
+    assert found.returncode == 0, found.stderr[-2000:]

@@ -12,9 +12,14 @@ import pytest
 from perfmodel_kernels import (
     building,
     collectives,
+    drain,
     exchange,
     exposure,
     extremes,
+    fairness,
+    fixed_point,
+    flow_lists,
+    flows,
     in_flight,
     layout,
     level_methods,
@@ -88,6 +93,8 @@ TIMES = jax.eval_shape(operators.block_times, PLACEMENT, CHIP, STACK.kernels, PO
 WINDOW = exposure.Window(1.0, 2.0, 12.0, 0.1, 0.1, 0.2)
 HOST = message_passing.Host(*([1.0] * 11))
 MESSAGES = message_methods.RING_ALL_REDUCE
+FLOWS = flows.Flows(np.ones(3), np.zeros((8, 2), np.int32), np.ones(8), np.ones(8))
+FLOW_IDS = flow_lists.Listed(np.zeros(12, np.int32), np.int32(8))
 METHOD = message_passing.Method(*([1.0] * message_passing.QUANTITIES))
 KERNELS: dict[Callable, tuple] = {
     message_passing.count_bases: (8.0,),
@@ -244,14 +251,26 @@ KERNELS: dict[Callable, tuple] = {
     site.site_power: (500.0, 1000.0, SITE),
     site.provisioned_power: (SITE,),
     site.evaluate: (SITE, LAYOUT),
+    fixed_point.unit_of: (np.ones(3),),
+    fixed_point.to_words: (np.ones(3), np.ones(3)),
+    fixed_point.from_words: (
+        fixed_point.Words(np.zeros(3, np.int32), np.zeros(3, np.int32)),
+        np.ones(3),
+    ),
+    flow_lists.append: (FLOW_IDS, np.zeros(4, np.int32), np.zeros(4, np.int32)),
+    flows.max_min_rates: (FLOWS,),
+    flows.outcome_of: (FLOWS, 1.0),
+    fairness.verify: (FLOWS, np.ones(8), 1e-5),
+    drain.drain: (FLOWS, np.ones(8), 0.1),
 }
 """Every public function of the kernels, on an example."""
 
 MODULES = (
-    building, collectives, exchange, exposure, extremes, in_flight, layout, level_methods,
-    linpack, max_plus, memory, message_methods, message_passing, operators, parameters, placement,
-    power, roofline, schedule, schedule_orders, site, stage_orders, step, step_energy,
-    step_parts, step_timeline, timeline, topology, traffic, transformer, volume,
+    building, collectives, drain, exchange, exposure, extremes, fairness, fixed_point, flow_lists,
+    flows, in_flight, layout, level_methods, linpack, max_plus, memory, message_methods,
+    message_passing, operators, parameters, placement, power, roofline, schedule, schedule_orders,
+    site, stage_orders, step, step_energy, step_parts, step_timeline, timeline, topology, traffic,
+    transformer, volume,
 )  # fmt: skip
 EAGER = {
     transformer.contract,
@@ -261,8 +280,17 @@ EAGER = {
     step_timeline.step_timeline,
     schedule_orders.order_tables,
     stage_orders.stage_order,
+    fixed_point.high_bits,
+    flow_lists.block_of,
+    flow_lists.blocks,
+    flow_lists.part,
+    flows.active_of,
+    flows.prepare,
+    flows.fill,
+    flows.leave,
 }
-"""Take a constant table, the row of one or the shape of a pipeline, not only arguments to trace."""
+"""Take a constant table, the row of one, the shape of a pipeline or the size of a block, not only
+arguments to trace."""
 
 
 def lowered(function: Callable, arguments: tuple) -> str:

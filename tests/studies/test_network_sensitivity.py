@@ -29,7 +29,11 @@ def _line(rows, axis):
 
 def test_every_axis_changes_the_network_that_the_kernels_see(scenario):
     before = lower_network(scenario.machine)
-    tapered, injected, joined = (axis.change(scenario, axis.values[-1]) for axis in AXES)
+    tapered, hashed, failing, injected, joined = (
+        axis.change(scenario, axis.values[-1]) for axis in AXES
+    )
+    assert (lower_network(hashed.machine).share[1, 2:4] < 0.8).all()
+    assert (lower_network(failing.machine).share[1, 2:4] < 0.985).all()
     assert lower_network(tapered.machine).bandwidth[-1] == pytest.approx(before.bandwidth[-1] / 7)
     assert lower_network(injected.machine).bandwidth[1] == pytest.approx(4 * before.bandwidth[1])
     assert lower_network(joined.machine).domain[0] == 576
@@ -46,9 +50,11 @@ def test_faster_cards_and_larger_domains_never_cost_throughput(rows):
         assert all(later >= 0.99 * sooner for sooner, later in pairwise(rates))
 
 
-def test_oversubscription_never_gains(rows):
-    rates = [row["tokens_per_s"] for row in _line(rows, "oversubscription")]
+@pytest.mark.parametrize("name", ["oversubscription", "load balancing", "failed links"])
+def test_a_taper_collisions_and_failures_never_gain(rows, name):
+    rates = [row["tokens_per_s"] for row in _line(rows, name)]
     assert max(rates) <= 1.001 * rates[0]
+    assert rates[-1] < rates[0]
 
 
 def test_the_sentence_tells_each_axis(rows):

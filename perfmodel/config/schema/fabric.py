@@ -71,6 +71,8 @@ class Fabric(Named):
     spread: Fraction | None = None
     """Standard deviation over the mean of the time of flows that share a synchronised pattern; the
     load balancing of each level says it where it is left out."""
+    failed_links: Fraction = 0.0
+    """Share of the cables between switches that are down."""
     level: tuple[Level, ...] = Field(min_length=1, max_length=4)
     """From the leaf to the whole site."""
     switch: Switch

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 MARKERS = ("o", "s", "^", "D")
 
+MOST_ACROSS = 3
+"""Panels side by side."""
+
 
 def draw(rows: Rows, caption: str) -> "Figure":
     """Draw throughput over that of the first value, one line per site.
@@ -26,12 +29,18 @@ def draw(rows: Rows, caption: str) -> "Figure":
     axes = distinct(rows["axis"])
     with house_style():
         title = f"What the network is worth: {rows['workload'][0]}"
-        figure = sheet(4.2 * len(axes) + 1.0, 4.2, title, caption)
-        panels = figure.subplots(1, len(axes), squeeze=False, sharey=True)[0]
-        for panel, name in zip(panels, axes, strict=True):
+        lines = -(-len(axes) // MOST_ACROSS)
+        across = -(-len(axes) // lines)
+        figure = sheet(4.2 * across + 1.0, 3.9 * lines + 0.4, title, caption)
+        panels = figure.subplots(lines, across, squeeze=False, sharey=True)
+        for panel, name in zip(panels.flat, axes, strict=False):
             _panel(panel, select(rows, axis=name))
             panel.set_title(f"{name[:1].upper()}{name[1:]}")
-        panels[0].set_ylabel("tokens/s over that of the first value")
+        for panel in panels.flat[len(axes) :]:
+            panel.set_visible(False)
+        for panel in panels[:, 0]:
+            panel.set_ylabel("tokens/s over that of the first value")
+        panels = panels.flat
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     return figure
