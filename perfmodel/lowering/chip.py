@@ -29,13 +29,15 @@ def lower_chip(chip: Chip, stack: Stack, number_format: Format) -> ChipRates:
     if half is None or low is None:
         raise ValueError(f"chip {chip.name!r}: peak.bf16 or peak.fp16 is needed to model training")
     efficiency, energy = chip.efficiency, chip.energy
-    fraction = getattr(efficiency, number_format.fraction) or efficiency.gemm_fp8
+    of_16bit = efficiency.gemm_16bit * efficiency.sustained_16bit
+    stated = getattr(efficiency, number_format.fraction) or efficiency.gemm_fp8
+    fraction = of_16bit if number_format.fraction == "gemm_16bit" else stated
     ported = 1.0 if stack.native_attention else efficiency.attention_ported
     attention = ported * stack.attention_multiplier
     return ChipRates(
         peak_16bit=half,
         peak_low=low,
-        fraction_16bit=efficiency.gemm_16bit * stack.gemm_multiplier,
+        fraction_16bit=of_16bit * stack.gemm_multiplier,
         fraction_low=fraction * stack.gemm_multiplier,
         units=chip.compute.units / efficiency.tile_units,
         tile=float(efficiency.tile),

@@ -38,6 +38,7 @@ STACK_FIELDS: Mapping[str, Field] = {
 
 CHIP_FIELDS: Mapping[str, Field] = {
     "gemm_16bit": Field(("efficiency", "gemm_16bit"), 0.02, 0.5, 1.0),
+    "sustained_16bit": Field(("efficiency", "sustained_16bit"), 0.15, 0.4, 1.0),
     "gemm_fp8": Field(("efficiency", "gemm_fp8"), 0.03, 0.4, 1.0),
     "gemm_mxfp8": Field(("efficiency", "gemm_mxfp8"), 0.08, 0.4, 1.0),
     "hbm": Field(("efficiency", "hbm"), 0.02, 0.6, 1.0),
@@ -48,7 +49,6 @@ CHIP_FIELDS: Mapping[str, Field] = {
 closely than runs can."""
 
 LOOSER: Mapping[tuple[str, str], float] = {
-    ("gb300", "gemm_16bit"): 0.15,
     ("gb300", "gemm_fp8"): 0.08,
 }
 """Spreads where less is known: on Blackwell only the best shapes of a product were measured, none
@@ -89,6 +89,7 @@ PRIORS: Mapping[str, Mapping[str, Mapping[str, float]]] = {
         "h100": {"gemm_16bit": 0.90, "gemm_fp8": 0.80, "hbm": 0.90},
         "gb300": {
             "gemm_16bit": 0.885,
+            "sustained_16bit": 0.95,
             "gemm_fp8": 0.885,
             "gemm_mxfp8": 0.82,
             "hbm": 0.90,

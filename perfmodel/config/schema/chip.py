@@ -203,6 +203,8 @@ class Efficiency(Config):
     """Best sustained share of the FP64 matrix peak at the clock that ran."""
     gemm_16bit: Share
     """Best sustained share of the 16-bit peak at the clock that ran."""
+    sustained_16bit: Share = Field(default=1.0)
+    """What the products of layers in training reach of it, where it is that of the best shapes."""
     gemm_fp8: Share
     """Best sustained share of the FP8 peak at the clock that ran."""
     gemm_mxfp8: Share | None = None
