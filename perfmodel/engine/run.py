@@ -41,6 +41,22 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return jax.jit(function, compiler_options=CPU_OPTIONS if on_cpu else None)
 
 
+def compiled_fully(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same with all the care that the compiler takes by default.
+
+    Parameters
+    ----------
+    function
+        Takes and returns arrays.
+
+    Returns
+    -------
+    Callable[..., Any]
+        The same function; it compiles again for arrays of another shape or type.
+    """
+    return jax.jit(function)
+
+
 def compiled_once(function: Callable[..., Any]) -> Callable[..., Any]:
     """The same for a program that runs a few times: a third of the time to compile.
 

@@ -56,7 +56,7 @@ def speed(scenario: Scenario, sizes: Sequence[int]) -> Speed:
     ceilings, curve = measure(), []
     for size in sizes:
         best, spent, points = np.inf, 0.0, 0
-        while spent < LONG and len(curve) < len(sizes):
+        while spent < LONG:
             started = time.perf_counter()
             points = search(params, asked, Limits(), _first(asked, size)).points
             best = min(best, time.perf_counter() - started)
