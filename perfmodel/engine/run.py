@@ -159,7 +159,8 @@ def evaluation_structure() -> Any:
 @cache
 def _few(form: Form, platform: str) -> tuple[Callable, Callable]:
     """Compiles once per form of the parameters."""
-    point = Layout(*[jax.ShapeDtypeStruct((), np.float32)] * len(Layout._fields))
+    scalar: Any = jax.ShapeDtypeStruct((), np.float32)
+    point = Layout(*[scalar] * len(Layout._fields))
     halves = hoist(evaluate, form.example(), point, FEW)
 
     def batch(shared: Any, table: Any) -> Evaluation:

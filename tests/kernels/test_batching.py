@@ -11,7 +11,7 @@ from jax import lax
 from jax.extend.core import jaxprs_in_params
 
 from perfmodel.engine import batching
-from perfmodel.engine.batching import CALLS, _RULES, batch_last
+from perfmodel.engine.batching import _RULES, CALLS, batch_last
 from perfmodel_kernels.layout import FULL, HEADS, KEYS, NONE, ZERO1, ZERO3, Layout
 from perfmodel_kernels.site import evaluate
 from tests.kernels.compiling import compiled
