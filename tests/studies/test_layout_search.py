@@ -44,6 +44,11 @@ def test_played_pipelines_decide_the_first_few(answer: Answer) -> None:
         assert row["scanned_step_time_s"] == pytest.approx(row["step_time_s"], rel=0.05)
 
 
+def test_every_listed_layout_has_error_bars(answer: Answer) -> None:
+    for row in (*answer.best, *answer.named):
+        assert row["tokens_per_s_low"] < row["tokens_per_s"] < row["tokens_per_s_high"]
+
+
 def test_parts_add_up_to_what_a_layout_loses(answer: Answer) -> None:
     best, named = answer.best[0], answer.named[0]
     slower = best["tokens_per_s"] / named["tokens_per_s"] - 1.0
