@@ -147,6 +147,7 @@ def test_the_map_holds_the_best_by_tensor_ranks_and_stages(
         assert found.grid[int(np.log2(tp)), pp] == pytest.approx(own.max(), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_thousand_machines_take_one_compilation(params: SiteParams, small: Space) -> None:
     from bench.counters import compilations
 
