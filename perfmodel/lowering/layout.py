@@ -73,8 +73,8 @@ def lower_layout(layout: LayoutConfig, chips: int, batch: int, layers: int) -> L
     replicas, count = _replicas(layout, max(1, chips // group), batch)
     again = layers if layout.recompute_layers == "all" else layout.recompute_layers
     ranks = layout.cp * replicas
-    group = ranks if layout.shard_group == "all" else layout.shard_group
-    shard = ranks if layout.sharding == "ddp" else group
+    stated = ranks if layout.shard_group == "all" else layout.shard_group
+    shard = ranks if layout.sharding == "ddp" else stated
     numbers = {
         "tp": layout.tp,
         "cp": layout.cp,
