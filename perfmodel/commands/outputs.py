@@ -117,6 +117,57 @@ def _power() -> dict[str, Any]:
     return {"title": title, "type": "object", "properties": properties, "required": [*properties]}
 
 
+def _search() -> dict[str, Any]:
+    texts = ("site", "workload", "chip", "stack", "objective")
+    counts = {"type": "object", "additionalProperties": {"type": "integer"}}
+    rows = {"type": "array", "items": {"type": "object"}}
+    listed = {"type": "array", "items": {"type": "string"}}
+    properties = {
+        **{name: {"type": "string"} for name in texts},
+        "chips": {"type": "integer"},
+        "where": {**listed, "description": "Conditions on layouts and results."},
+        "points": {"type": "integer", "description": "Legal layouts that were evaluated."},
+        "feasible_points": {"type": "integer", "description": "Of them, those that fit."},
+        "wanted_points": {"type": "integer", "description": "Of these, those within bounds."},
+        "best": {**rows, "description": "Rows with layout, quantities and `why`, best first."},
+        "pareto": {**listed, "description": "Aims of the front."},
+        "front": {**rows, "description": "Layouts that no other one beats in all aims."},
+        "front_lost": {"type": "integer", "description": "More of them than there was room for."},
+        "explained": {**rows, "description": "Layouts of the user, with `why` they lose."},
+        "infeasible_by_reason": {**counts, "description": "Layouts by code of the reason."},
+        "reasons": {"type": "object", "additionalProperties": {"type": "string"}},
+        "files": listed,
+        "search_s": {"type": "number", "x-unit": "s", "description": "Enumerating, evaluating."},
+        "points_per_second": {"type": "number", "description": "Over `search_s`."},
+        "wall_s": WALL,
+    }
+    title = "Answer of `search`"
+    return {"title": title, "type": "object", "properties": properties, "required": [*properties]}
+
+
+def _bench() -> dict[str, Any]:
+    rows = {"type": "array", "items": {"type": "object"}}
+    rates = ("flop_per_s", "multiply_add_flop_per_s", "matrix_product_flop_per_s")
+    data = ("bytes_per_s", "copy_bytes_per_s")
+    counts = ("flop_per_evaluation", "flop_per_point", "bytes_per_point", "temporary_bytes")
+    properties = {
+        "device": {"type": "string"},
+        "devices": {"type": "integer"},
+        "date": {"type": "string"},
+        "versions": {"type": "object", "additionalProperties": {"type": "string"}},
+        "points_per_second": {"type": "number", "description": "Full evaluations."},
+        "points_per_core_second": {"type": "number", "description": "Per processor time on a CPU."},
+        "curve": {**rows, "description": "Points, times and rates by size."},
+        "first_search_s": {"type": "number", "x-unit": "s"},
+        **{name: {"type": "number"} for name in counts},
+        **{name: {"type": "number", "x-unit": "FLOP/s"} for name in rates},
+        **{name: {"type": "number", "x-unit": "B/s"} for name in data},
+        "share_of_ceiling": {"type": "number", "description": "Of the tighter limit."},
+    }
+    title = "Answer of `bench`"
+    return {"title": title, "type": "object", "properties": properties, "required": [*properties]}
+
+
 def _network() -> dict[str, Any]:
     names = ("collective", "fabric", "chip", "node", "stack", "site")
     call = _rows(
@@ -216,7 +267,9 @@ WALL = {"type": "number", "description": "Our own run time.", "x-unit": "s"}
 OUTPUTS: dict[str, Callable[[], dict[str, Any]]] = {
     "compare": _compare,
     "estimate": _estimate,
+    "search": _search,
     "power": _power,
+    "bench": _bench,
     "validate": validation_schema,
     "calibrate": calibration_schema,
     "network": _network,

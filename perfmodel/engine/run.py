@@ -41,6 +41,22 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return jax.jit(function, compiler_options=CPU_OPTIONS if on_cpu else None)
 
 
+def compiled_fully(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same with all the care that the compiler takes by default.
+
+    Parameters
+    ----------
+    function
+        Takes and returns arrays.
+
+    Returns
+    -------
+    Callable[..., Any]
+        The same function; it compiles again for arrays of another shape or type.
+    """
+    return jax.jit(function)
+
+
 def compiled_once(function: Callable[..., Any]) -> Callable[..., Any]:
     """The same for a program that runs a few times: a third of the time to compile.
 
@@ -143,7 +159,8 @@ def evaluation_structure() -> Any:
 @cache
 def _few(form: Form, platform: str) -> tuple[Callable, Callable]:
     """Compiles once per form of the parameters."""
-    point = Layout(*[jax.ShapeDtypeStruct((), np.float32)] * len(Layout._fields))
+    scalar: Any = jax.ShapeDtypeStruct((), np.float32)
+    point = Layout(*[scalar] * len(Layout._fields))
     halves = hoist(evaluate, form.example(), point, FEW)
 
     def batch(shared: Any, table: Any) -> Evaluation:

@@ -290,7 +290,7 @@ class _Run:
 
     def _front(self, front: Front) -> Best:
         """Joins the fronts of all devices."""
-        value = front.value.reshape(-1, front.value.shape[-1])
+        value = np.asarray(front.value).reshape(-1, front.value.shape[-1])
         keys = front.place.shape.ravel(), front.place.mode.ravel()
         order = np.lexsort((keys[1], keys[0], *value.T[::-1]))
         order = order[np.isfinite(value[order]).all(1)]
@@ -301,7 +301,7 @@ class _Run:
                 stays.append(int(number))
         active = list(RESPECTS).index(self.limits.respects[0])
         stays.sort(key=lambda number: float(value[number, active]))
-        table = front.table.reshape(len(value), -1)
+        table = np.asarray(front.table).reshape(len(value), -1)
         return self._points(value[stays, active], table[stays])
 
     def _points(self, score: np.ndarray, table: np.ndarray) -> Best:
@@ -403,7 +403,8 @@ def _programs(devices: tuple, form: Form, modes: int) -> _Programs:
     """Compiles once per set of devices, form of the parameters and length of the mode table."""
     mesh = Mesh(np.array(devices), ("points",))
     split, whole = PartitionSpec("points"), PartitionSpec()
-    point = Layout(*[jax.ShapeDtypeStruct((), np.float32)] * len(Layout._fields))
+    scalar: Any = jax.ShapeDtypeStruct((), np.float32)
+    point = Layout(*[scalar] * len(Layout._fields))
     shared = form.tree.num_leaves
     levels = [staging.SHARED] * shared + [LEVEL[field] for field in Layout._fields]
     planned = staging.plan(evaluate, (form.example(), point), levels)

@@ -72,8 +72,9 @@ def lower_layout(layout: LayoutConfig, chips: int, batch: int, layers: int) -> L
     group = layout.tp * layout.cp * layout.pp
     replicas, count = _replicas(layout, max(1, chips // group), batch)
     again = layers if layout.recompute_layers == "all" else layout.recompute_layers
-    whole = layout.shard_group == "all" or layout.sharding == "ddp"
-    shard = layout.cp * replicas if whole else layout.shard_group
+    ranks = layout.cp * replicas
+    stated = ranks if layout.shard_group == "all" else layout.shard_group
+    shard = ranks if layout.sharding == "ddp" else stated
     numbers = {
         "tp": layout.tp,
         "cp": layout.cp,
@@ -88,7 +89,7 @@ def lower_layout(layout: LayoutConfig, chips: int, batch: int, layers: int) -> L
         "context": CP_KIND[layout.cp_kind],
         "schedule": SCHEDULE[layout.schedule],
         "sharding": SHARDING[layout.sharding],
-        "replicas": max(1.0, layout.cp * replicas / shard),
+        "replicas": max(1.0, ranks / shard),
         "recompute": RECOMPUTE[layout.recompute],
         "recomputed": min(1.0, again / layers),
         "offload_states": layout.offload_optimizer,

@@ -94,6 +94,9 @@ class Axes(NamedTuple):
     much; whole numbers below 1 stand for the fewest."""
     more: int = 0
     """How many micro-batches, or groups of them, above each of these are tried as well."""
+    below: bool = False
+    """Whether the most replicas that do not exceed the batch are tried beside the most within its
+    tolerance."""
     sharding: tuple[str, ...] = ("zero1", "zero3")
     shard_group: tuple[int, ...] = ()
     """Ranks over which states are sharded in groups that hold copies, beside all of them."""
@@ -110,6 +113,7 @@ USUAL = Axes(
     ep=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
     micro_batch=(1, 2, 4),
     accumulate=(0.0, 2.0),
+    below=True,
     sharding=("ddp", "zero1", "zero2", "zero3"),
     shard_group=(64,),
     recomputed=(0.5, 1.0),
@@ -124,6 +128,7 @@ WIDE = Axes(
     etp=(1, 2, 4, 8),
     accumulate=(0.0, 1.5, 2.0, 4.0),
     more=1,
+    below=True,
     sharding=("ddp", "zero1", "zero2", "zero3"),
     shard_group=(8, 64, 512),
     recomputed=(0.25, 0.5, 0.75, 1.0),

@@ -245,22 +245,27 @@ def _accumulations(axes: Axes) -> Table:
     return _pairs([(factor, more) for factor in axes.accumulate for more in range(axes.more + 1)])
 
 
+def _counts(axes: Axes) -> int:
+    """Pairs of micro-batches and replicas of one pipeline before any rule."""
+    return len(_accumulations(axes)) * (1 + axes.below)
+
+
 def _most_shapes(job: Job, axes: Axes) -> int:
     """Shapes of one base before any rule."""
     pipelines = len(_pipelines(job, axes)["pp"])
-    return pipelines * 2 * len(_accumulations(axes)) * (1 + len(axes.shard_group))
+    return pipelines * _counts(axes) * (1 + len(axes.shard_group))
 
 
 def _block(asked: Space, pipelines: Grid, numbers: NDArray[np.int64]) -> Block:
     """Shapes of some bases: with pipelines, replicas, then copies; illegal ones go on the way."""
     job, axes, count = asked.job, asked.axes, len(asked.modes)
-    groups, steps = (0, *axes.shard_group), _accumulations(axes)
+    groups = (0, *axes.shard_group)
     base, pipe = _product(numbers, np.arange(len(pipelines["pp"])))
     grid = dict(zip(BASE, asked.bases[base].T, strict=True)) | _where(pipelines, pipe)
     grid["base"] = base
     known = (*BASE, "base")
-    grid, dropped = _legal(grid, job, known, count * len(groups) * 2 * len(steps))
-    grid = _with_replicas(grid, job, steps)
+    grid, dropped = _legal(grid, job, known, count * len(groups) * _counts(axes))
+    grid = _with_replicas(grid, job, axes)
     known = (*known, "pp", "vpp", "schedule")
     grid, more = _legal(grid, job, known, count * len(groups))
     dropped += more
@@ -272,10 +277,11 @@ def _block(asked: Space, pipelines: Grid, numbers: NDArray[np.int64]) -> Block:
     return Block(grid["base"].astype(np.int64), _table(grid, fields), dropped)
 
 
-def _with_replicas(grid: Grid, job: Job, steps: Table) -> Grid:
+def _with_replicas(grid: Grid, job: Job, axes: Axes) -> Grid:
     """Micro-batches and replicas: from the fewest micro-batches that the chips allow, upwards.
 
-    For each count the most replicas that the batch may have, and the most that do not exceed it.
+    For each count the most replicas within the tolerance of the batch, and perhaps the most that do
+    not exceed it.
     Replicas come in multiples that the expert groups divide, interleaved micro-batches in multiples
     of the stages. Chips that are left over are spares.
     """
@@ -288,13 +294,13 @@ def _with_replicas(grid: Grid, job: Job, steps: Table) -> Grid:
     loosest = sequences * (1.0 + job.tolerance)
     fewest = np.ceil(sequences * (1.0 - job.tolerance) / np.maximum(most, 1.0) / unit - 1e-9)
     parts = []
-    for factor, more in steps:
+    for factor, more in _accumulations(axes):
         count = np.maximum(np.ceil(np.maximum(fewest, 1.0) * max(factor, 1.0)), 1.0) + more
         count *= unit
         wide = np.minimum(np.floor(loosest / count / step + 1e-9) * step, most)
         tight = np.minimum(np.floor(sequences / count / step + 1e-9) * step, most)
         parts += [{**grid, "dp": wide, "micro_batches": count}]
-        other = tight != wide
+        other = (tight != wide) & axes.below
         parts += [{**_where(grid, other), "dp": tight[other], "micro_batches": count[other]}]
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     joined = _where(joined, joined["dp"] >= 1)

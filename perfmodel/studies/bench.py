@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from perfmodel.config.schema.scenario import Scenario
-from perfmodel.engine.ceilings import Ceilings, measure
+from perfmodel.engine.ceilings import Ceilings, clock, measure
 from perfmodel.engine.search import Limits, search, work_of
 from perfmodel.lowering.site import lower_site
 from perfmodel.search.layouts import GROUP, WIDE
@@ -26,7 +26,7 @@ class Speed(NamedTuple):
 
     ceilings: Ceilings
     curve: list[dict[str, Any]]
-    """Rows of points, wall time and points per second, by size."""
+    """Rows of points, wall and processor time and points per second of each, by size."""
     work: dict[str, float]
     """Operations and bytes of one evaluation."""
     first_s: float
@@ -55,13 +55,15 @@ def speed(scenario: Scenario, sizes: Sequence[int]) -> Speed:
     first = time.perf_counter() - started
     ceilings, curve = measure(), []
     for size in sizes:
-        best, spent, points = np.inf, 0.0, 0
-        while spent < LONG and len(curve) < len(sizes):
-            started = time.perf_counter()
+        best, least, spent, points = np.inf, np.inf, 0.0, 0
+        while spent < LONG:
+            started, busy = time.perf_counter(), clock()
             points = search(params, asked, Limits(), _first(asked, size)).points
             best = min(best, time.perf_counter() - started)
+            least = min(least, clock() - busy)
             spent += LONG / ROUNDS if best < LONG / ROUNDS else LONG
-        curve.append({"points": points, "search_s": best, "points_per_s": points / best})
+        rates = {"points_per_s": points / best, "points_per_core_s": points / least}
+        curve.append({"points": points, "search_s": best, "busy_s": least} | rates)
     return Speed(ceilings, curve, _work(params, asked), first)
 
 

@@ -21,6 +21,7 @@ from perfmodel.studies.bounds import Bounds
 from perfmodel.studies.envelope import outside
 from perfmodel.studies.power_limit import limit_of
 from perfmodel.studies.scanned import decided
+from perfmodel.studies.uncertainty import error_bars
 
 PLAYED = ("throughput", "power-limited")
 """Objectives that the order of operations in a pipeline decides."""
@@ -85,6 +86,7 @@ def search_layouts(scenario: Scenario, asked: Asked) -> Answer:
     if asked.objective in PLAYED:
         best = [*decided(params.step, best[: asked.decide]), *best[asked.decide :]]
     best = [row | {"rank": place} for place, row in enumerate(best[: asked.top], start=1)]
+    best = [_with_bars(scenario, row) for row in best]
     front = _rows(found.front) if found.front else []
     named = [_named(one) for one in asked.named]
     for row in (*best, *named):
@@ -107,6 +109,11 @@ def _checked(row: Row) -> Row:
     return row | {"outside": outside(row)}
 
 
+def _with_bars(scenario: Scenario, row: Row) -> Row:
+    """A row with the ends of its 90 % interval and what of it no run was measured with."""
+    return row | error_bars(scenario, row | {"chips": scenario.machine.chips})
+
+
 def _named(scenario: Scenario) -> Row:
     chips, batch = scenario.machine.chips, scenario.workload.batch.sequences
     if scenario.layout is None:
@@ -114,7 +121,8 @@ def _named(scenario: Scenario) -> Row:
     layout = lower_layout(scenario.layout, chips, batch, scenario.model.layers)
     row = layout_row(evaluate_few(lower_site(scenario), alone(layout)), layout)
     fits = row["memory_fraction"] <= 1.0
-    return _checked(row) | {"rank": 0, "feasible": fits, "reason": "" if fits else OUT_OF_MEMORY}
+    marks = {"rank": 0, "feasible": fits, "reason": "" if fits else OUT_OF_MEMORY}
+    return _with_bars(scenario, _checked(row) | marks)
 
 
 def losses(row: Row, best: Row) -> dict[str, float]:

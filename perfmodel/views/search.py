@@ -8,7 +8,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from perfmodel.results.columns import COLUMNS, TIME_SPLIT, Column
-from perfmodel.views.quantities import MISSING
+from perfmodel.views.quantities import MISSING, human
 from perfmodel.views.terminal import table
 
 _BEST = ("tokens_per_s", "mfu", "memory_fraction", "energy_per_token", "spares")
@@ -32,7 +32,7 @@ def terminal_parts(told: Mapping[str, Any]) -> list[RenderableType]:
     title = f"{told['workload']} on {told['site']} ({told['chips']:,} chips)"
     if not told["best"]:
         return [Text(f"{title}: no layout fits"), _reasons(told), Text(_speed(told))]
-    parts = [_best(title, told)]
+    parts = [_best(title, told), Text(_bars(told["best"][0]))]
     if told["front"]:
         parts.append(_front(told))
     parts += [_explained(row, told["best"][0]) for row in told["explained"]]
@@ -53,6 +53,14 @@ def _best(title: str, told: Mapping[str, Any]) -> RenderableType:
     ]
     note = "; * beyond published runs" if flagged else ""
     return table(f"{title}, by {told['objective']}{note}", heads, rows)
+
+
+def _bars(row: Mapping[str, Any]) -> str:
+    """How far the best one may be off, and what of it was never measured."""
+    low, high = (human(row[f"tokens_per_s_{end}"]) for end in ("low", "high"))
+    beyond = row["extrapolated"]
+    note = f" No run was measured with: {beyond}." if beyond else ""
+    return f"The best one: {low} to {high} tokens/s in 90 % of cases.{note}"
 
 
 def _front(told: Mapping[str, Any]) -> RenderableType:
@@ -77,7 +85,7 @@ def _explained(row: Mapping[str, Any], best: Mapping[str, Any]) -> RenderableTyp
         key = COLUMNS[name].key
         rows.append([COLUMNS[name].label, best[key], row[key], f"{row[key] - best[key]:+.2%}"])
     state = "" if row["feasible"] else ", does not fit in memory"
-    beyond = f"; beyond published runs: {row['outside']}" if row["outside"] else ""
+    beyond = f"; no run was measured with {row['extrapolated']}" if row["extrapolated"] else ""
     title = f"{row['layout']}{state}: time of a token against the best{beyond}"
     shares = [_SHARE._replace(label=head) for head in ("best", "this one")]
     return table(title, ["", *shares, "difference"], rows)

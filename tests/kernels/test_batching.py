@@ -11,7 +11,7 @@ from jax import lax
 from jax.extend.core import jaxprs_in_params
 
 from perfmodel.engine import batching
-from perfmodel.engine.batching import _CALLS, _RULES, batch_last
+from perfmodel.engine.batching import _RULES, CALLS, batch_last
 from perfmodel_kernels.layout import FULL, HEADS, KEYS, NONE, ZERO1, ZERO3, Layout
 from perfmodel_kernels.site import evaluate
 from tests.kernels.compiling import compiled
@@ -196,7 +196,7 @@ def test_wrapped_functions_are_opened():
         return forward(point.x) + backward(point.y) + jax.jit(jnp.tanh)(point.y * shared.scalar)
 
     one = jax.tree.map(lambda leaf: leaf[0], points())
-    calls = primitives(jax.make_jaxpr(wrapping)(SHARED, one).jaxpr) & _CALLS
+    calls = primitives(jax.make_jaxpr(wrapping)(SHARED, one).jaxpr) & CALLS
     assert {"custom_jvp_call", "custom_vjp_call"} < calls
     check(wrapping, SHARED, points())
 
