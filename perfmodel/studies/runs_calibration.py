@@ -11,6 +11,7 @@ from perfmodel.config.library import Library
 from perfmodel.studies.calibrate import Calibrated
 from perfmodel.studies.edits import Edit
 from perfmodel.studies.fitting import Estimate, Fit
+from perfmodel.studies.folds import FAMILIES, folds
 from perfmodel.studies.identification import PRIOR
 from perfmodel.studies.intervals_calibration import (
     coverage_note,
@@ -71,13 +72,23 @@ def fit_runs(library: Library, files: Sequence[Path]) -> Calibrated:
     before = cost(problem, jacobian(problem, priors), priors)
     found = found._replace(cost_before=before)
     logs = logs_of(found)
-    left_out = left_out_times(problem, logs)
+    left_out = {
+        name: left_out_times(problem, logs, groups) for name, groups in folds(problem.rows).items()
+    }
     times = {"priors": times_at(problem, priors), "in sample": times_at(problem, logs)}
     errors = {name: family_errors(problem.rows, each) for name, each in times.items()}
-    errors["left out"] = family_errors(problem.rows, left_out)
-    scores = left_out_scores(problem, logs, left_out)
+    errors["left out"] = family_errors(problem.rows, left_out[FAMILIES])
+    scores = left_out_scores(problem, logs, left_out[FAMILIES])
     edits = [*_edits(problem, found, library), *interval_edits(problem, scores)]
-    return Calibrated(found, edits, (*_notes(found, errors), coverage_note(scores)))
+    return Calibrated(
+        found,
+        edits,
+        (
+            *_notes(found, errors),
+            _folds_note(problem.rows, left_out, times["in sample"]),
+            coverage_note(scores),
+        ),
+    )
 
 
 def settled(problem: Problem, found: Fit) -> Fit:
@@ -142,6 +153,27 @@ def _notes(found: Fit, errors: Mapping[str, Mapping[str, float]]) -> Iterator[st
         for name in errors["in sample"]
     ]
     yield f"By family, at the priors, in sample and left out: {', '.join(stated)}."
+
+
+def _folds_note(
+    rows: LoweredRows, left_out: Mapping[str, np.ndarray], in_sample: np.ndarray
+) -> str:
+    """Errors of what was left out beside those of the same rows in sample."""
+    said = []
+    for name, times in left_out.items():
+        own = np.isfinite(times)
+        mean, median = _error(times, rows, own)
+        fitted = _error(in_sample, rows, own)
+        said.append(
+            f"{name} {mean:.1%} and {median:.1%} of {own.sum():,} rows "
+            f"(in sample {fitted[0]:.1%} and {fitted[1]:.1%})"
+        )
+    return f"Mean and median absolute error over rows left out by {', by '.join(said)}."
+
+
+def _error(times: np.ndarray, rows: LoweredRows, kept: np.ndarray) -> tuple[float, float]:
+    errors = np.abs(times / rows.measured - 1.0)[kept]
+    return float(errors.mean()), float(np.median(errors))
 
 
 def _edits(problem: Problem, found: Fit, library: Library) -> list[Edit]:

@@ -80,10 +80,15 @@ class Problem(NamedTuple):
         )
         return self._replace(reach=self.reach._replace(knobs=knobs))
 
-    def without(self, family: str) -> "Problem":
-        """The same, one family left out."""
-        names = np.array(self.rows.families)
-        return self._replace(kept=self.kept[names[self.kept] != family])
+    def without(self, rows: np.ndarray) -> "Problem":
+        """The same, some rows left out.
+
+        Parameters
+        ----------
+        rows
+            Mask of all rows.
+        """
+        return self._replace(kept=self.kept[~rows[self.kept]])
 
 
 def problem_of(rows: LoweredRows, library: Library, knobs: tuple[Knob, ...]) -> Problem:
@@ -287,8 +292,8 @@ def family_weights(rows: LoweredRows) -> np.ndarray:
     return rows.weights / np.sqrt([worth[name] for name in rows.families])
 
 
-def left_out_times(problem: Problem, logs: np.ndarray) -> np.ndarray:
-    """Step times of each family from a fit to the others, linearised where the fit to all ends.
+def left_out_times(problem: Problem, logs: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Step times of each group from a fit to the others, linearised where the fit to all ends.
 
     Parameters
     ----------
@@ -296,17 +301,18 @@ def left_out_times(problem: Problem, logs: np.ndarray) -> np.ndarray:
         Rows and knobs.
     logs
         Logarithms of the knobs fitted to all.
+    groups
+        Name of the group of each row; empty for rows that are never left out.
 
     Returns
     -------
     np.ndarray
-        One per row. [s]
+        One per row; not a number where it was never left out. [s]
     """
-    names = np.array(problem.rows.families)
-    line, times = jacobian(problem, logs), np.empty(names.size)
-    for family in dict.fromkeys(problem.rows.families):
-        found = _linear_fit(problem.without(family), logs, line)
-        own = names == family
+    line, times = jacobian(problem, logs), np.full(groups.size, np.nan)
+    for group in dict.fromkeys(groups[groups != ""].tolist()):
+        own = groups == group
+        found = _linear_fit(problem.without(own), logs, line)
         times[own] = times_at(problem, logs_of(found))[own]
     return times
 
