@@ -7,13 +7,10 @@ from jaxtyping import Array, Float
 
 from perfmodel_kernels._typing import Real, Scalar, Stages
 from perfmodel_kernels.in_flight import activations_in_flight, parameter_copies
-from perfmodel_kernels.layout import ATTENTION, FULL, PARTS, ZERO1, ZERO2, ZERO3, Layout
+from perfmodel_kernels.layout import ATTENTION, FULL, NONE, PARTS, ZERO1, ZERO2, ZERO3, Layout
 from perfmodel_kernels.placement import Placement, one_hot_of_largest, sharded
 from perfmodel_kernels.schedule import layout_pipeline, on_chips
 from perfmodel_kernels.transformer import Model, Share
-
-LOGIT_BYTES = 6.0
-"""Logits in 32 bits for the loss and their gradient in 16. [B]"""
 
 
 class Widths(NamedTuple):
@@ -27,15 +24,28 @@ class Widths(NamedTuple):
     """Master weight and moments. [B]"""
     product_input: Scalar
     """Input of a matrix product, kept for the weight gradient. [B]"""
+    resident: Scalar
+    """Weight that stays beside the master weight; 0 where it is cast from that as it is
+    gathered. [B]"""
+    fresh: Scalar
+    """Gradient of one micro-batch that stays beside the accumulated one. [B]"""
 
 
 class Reserve(NamedTuple):
-    """What the framework keeps for itself."""
+    """What the software keeps beside the states and the activations that it needs."""
 
     framework: Scalar
-    """Context, workspace, fragmentation. [B]"""
+    """Context and workspace. [B]"""
     bucket: Scalar
     """Bucket of the gradient reduction. [B]"""
+    fragmentation: Scalar
+    """Memory that the allocator cannot use over what is in use."""
+    logit: Scalar
+    """Logit and its gradient, in all the formats that the loss keeps at once. [B]"""
+    gathered: Scalar
+    """Layers whose sharded weights are whole on the chip at once."""
+    copies: Scalar
+    """1 where results are kept beside their inputs, as :func:`copied_activation_bytes` says."""
 
 
 class MemorySplit(NamedTuple):
@@ -101,6 +111,35 @@ def layer_activation_bytes(
     return share.tokens * jnp.where(recompute > FULL - 0.5, checkpoint, whole)
 
 
+def copied_activation_bytes(model: Model, share: Share, recompute: Scalar) -> Float[Array, "2"]:
+    r"""What software that runs one operator after the other keeps beside.
+
+    The rotated queries and keys beside those before the rotation, and the activated gate beside
+    the gate and the product, 16 bits each: :math:`2 b s (2 a d_q + f)/t` for multi-head attention
+    and a gated feed-forward.
+
+    Parameters
+    ----------
+    model
+        Architecture.
+    share
+        What the chip holds of a micro-batch.
+    recompute
+        Code of the recompute mode.
+
+    Returns
+    -------
+    Float[Array, "2"]
+        Bytes of a dense and of an expert layer. [B]
+    """
+    rotated = (model.heads + jnp.maximum(model.kv_heads, share.tp)) * model.qk_dim
+    routed = model.top_k * model.imbalance * model.expert_ffn
+    widths = jnp.stack([model.ffn * jnp.ones_like(routed), routed + model.shared_ffn])
+    gate = jnp.where(recompute < PARTS - 0.5, model.gate * widths, 0.0)
+    copies = 2.0 * share.tokens * (rotated + gate) / share.tp
+    return jnp.where(recompute > FULL - 0.5, 0.0, copies)
+
+
 def memory_split(
     placement: Placement, widths: Widths, reserve: Reserve, fused: Scalar
 ) -> MemorySplit:
@@ -144,27 +183,33 @@ def memory_by_stage(
     """
     model, layout, share, blocks, held = placement
     inputs = widths.product_input
-    working = layer_activation_bytes(model, share, 0.0, fused, inputs)
+    working = layer_activation_bytes(model, share, NONE, fused, inputs)
+    working += reserve.copies * copied_activation_bytes(model, share, NONE)
     reduced = layer_activation_bytes(model, share, layout.recompute, fused, inputs)
+    reduced += reserve.copies * copied_activation_bytes(model, share, layout.recompute)
     kept = kept_bytes(layout, working, reduced)
     pipeline = layout_pipeline(layout)
     flight = activations_in_flight(blocks[0] * kept[0] + blocks[1] * kept[1], pipeline)
     copies = parameter_copies(layout.schedule)
     again = jnp.where(layout.recompute > PARTS - 0.5, working.max() - reduced.max(), 0.0)
     away = 2.0 * layout.offload_activations * kept.max()  # one layer leaves, one comes back
-    return MemorySplit(
-        weights=copies * widths.weight * on_chips(sharded(held, ZERO3, layout.sharding), pipeline),
+    used = MemorySplit(
+        weights=copies
+        * widths.resident
+        * on_chips(sharded(held, ZERO3, layout.sharding), pipeline),
         gradients=copies
-        * widths.gradient
+        * (widths.gradient + widths.fresh)
         * on_chips(sharded(held, ZERO2, layout.sharding), pipeline),
         optimizer=widths.optimizer
         * sharded(held, ZERO1, layout.sharding)
         * (1.0 - layout.offload_states),
         activations=flight * (1.0 - layout.offload_activations) + jnp.maximum(again, 0.0),
-        logits=share.tokens * model.vocabulary / share.tp * LOGIT_BYTES * blocks[4],
-        buffers=away + buffer_bytes(placement, widths.weight, reserve.bucket),
+        logits=share.tokens * model.vocabulary / share.tp * reserve.logit * blocks[4],
+        buffers=away + buffer_bytes(placement, widths.weight, reserve),
         reserve=reserve.framework * jnp.ones_like(flight),
     )
+    lost = reserve.fragmentation * jnp.stack(used[:-1]).sum(0)
+    return used._replace(reserve=used.reserve + lost)
 
 
 def kept_bytes(
@@ -187,7 +232,7 @@ def kept_bytes(
     return layout.recomputed * reduced + (1.0 - layout.recomputed) * whole
 
 
-def buffer_bytes(placement: Placement, weight: Scalar, bucket: Scalar) -> Stages:
+def buffer_bytes(placement: Placement, weight: Scalar, reserve: Reserve) -> Stages:
     """Room for what is on its way: buckets, gathered layers, gathered hidden states, tokens.
 
     Parameters
@@ -196,8 +241,8 @@ def buffer_bytes(placement: Placement, weight: Scalar, bucket: Scalar) -> Stages
         What each chip holds.
     weight
         Width of a weight. [B]
-    bucket
-        Bucket of the gradient reduction, two of them. [B]
+    reserve
+        Bucket of the gradient reduction, two of them, and gathered layers.
 
     Returns
     -------
@@ -206,8 +251,8 @@ def buffer_bytes(placement: Placement, weight: Scalar, bucket: Scalar) -> Stages
     """
     model, layout, share, blocks, held = placement
     layer = jnp.maximum(held.shared, held.routed) / jnp.maximum(blocks[0] + blocks[1], 1.0)
-    gathered = jnp.where(layout.sharding > ZERO3 - 0.5, 2.0 * weight * layer, 0.0)
+    gathered = jnp.where(layout.sharding > ZERO3 - 0.5, reserve.gathered * weight * layer, 0.0)
     several = jnp.where(layout.tp > 1.5, 4.0 * share.tokens * model.hidden, 0.0)
     dispatch = 4.0 * share.tokens / share.tp * model.hidden * model.top_k * model.imbalance
     routed = jnp.where(model.experts > 0.5, dispatch, 0.0)
-    return gathered + (2.0 * bucket + several + routed) * jnp.ones_like(layer)
+    return gathered + (2.0 * reserve.bucket + several + routed) * jnp.ones_like(layer)

@@ -21,7 +21,7 @@ class Held(NamedTuple):
     shared_ranks: Scalar
     """Ranks that share the states of the same parameters; copies of hybrid sharding apart."""
     routed_ranks: Scalar
-    """Ranks that hold the same experts and share their states, copies or not."""
+    """Ranks that hold the same experts and share their states; copies apart."""
 
 
 def held_parameters(
@@ -52,7 +52,7 @@ def held_parameters(
     own = jnp.concatenate([blocks[:4], outputs], axis=0)
     shared = (parameters.shared[:, None] * own).sum(0) - tied * own[3] * own[4]
     replicas = layout.cp * layout.dp
-    held_by = layout.tp * replicas / (layout.ep * layout.etp)
+    held_by = layout.tp * replicas / (layout.ep * layout.etp * layout.replicas)
     return Held(
         shared=present_stages(shared, layout.pp),
         routed=present_stages((parameters.routed[:, None] * own).sum(0), layout.pp),

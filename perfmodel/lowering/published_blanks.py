@@ -42,6 +42,7 @@ _CORRECTION = re.compile(
     r"\b(head_dim|vpp|mbs|gbs|ga|tp|pp|cp|dp|ep|layers|seq_len)\s*=\s*(\d+)\b|"
     r"\b(step)\s+(\d+(?:\.\d+)?)\s*s\b|\b(precision)\s+(int8|bf16|fp16|fp8|mxfp8|nvfp4)\b"
 )
+_LOCAL_BATCH = re.compile(r"\blocal batch/MBS column=(\d+)\b")
 _ASSUMED = re.compile(r"assume GA (\d+)")
 _COLUMN = {"vpp": "vpp_n", "step": "step_s", "precision": "precision_matmul"}
 _ALREADY = ("use step time", "use tok", "ignore", "recompute params", "prefer", "ga = gbs")
@@ -171,8 +172,15 @@ def _batch(row: RunRow) -> dict[str, Any]:
     where memory is all that was measured.
     """
     count = row.ga or (row.pp if row.workload_kind in ("memory", "oom") else None)
-    per_step = (row.mbs or 1.0) * count * row.dp if count and row.dp else None
-    return {"mbs": 1.0, "gbs": per_step}
+    mbs = row.mbs or _local_batch(row)
+    per_step = mbs * count * row.dp if count and row.dp else None
+    return {"mbs": mbs, "gbs": per_step}
+
+
+def _local_batch(row: RunRow) -> float:
+    """Sequences of a rank that a note prints: one micro-batch where no pipeline splits them."""
+    noted = _LOCAL_BATCH.search(row.notes or "")
+    return float(noted[1]) if noted and row.pp == 1 else 1.0
 
 
 def _step(row: RunRow) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def lower_stack(stack: StackConfig, number_format: Format, workload: Workload) -
             stack.straggler_between,
             math.hypot(stack.straggler_within, workload.length_imbalance),
         ),
-        reserve=Reserve(framework=stack.memory_reserve, bucket=stack.bucket),
+        reserve=_reserve(stack),
         overlap=Overlap(
             tensor=overlap.tensor,
             context=overlap.context,
@@ -67,6 +67,17 @@ def lower_stack(stack: StackConfig, number_format: Format, workload: Workload) -
             slowdown=overlap.compute_slowdown,
         ),
         merged=float(stack.collectives.merged_copies),
+    )
+
+
+def _reserve(stack: StackConfig) -> Reserve:
+    return Reserve(
+        framework=stack.memory_reserve,
+        bucket=stack.bucket,
+        fragmentation=stack.fragmentation,
+        logit=stack.logit_bytes,
+        gathered=stack.gathered_layers,
+        copies=float(stack.eager_copies),
     )
 
 

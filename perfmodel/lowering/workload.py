@@ -12,6 +12,13 @@ _OPTIMIZER_BYTES = {
 }
 
 
+_WEIGHT_BYTES = 2.0
+"""Weight of the forward pass: 16 bits in every format. [B]"""
+
+_SUM_BYTES = 4.0
+"""Gradient whose sum needs no 16-bit gradient to be widened first. [B]"""
+
+
 def lower_workload(workload: WorkloadConfig, stack: Stack, number_format: Format) -> Workload:
     """Sequence length and bytes per element.
 
@@ -20,7 +27,7 @@ def lower_workload(workload: WorkloadConfig, stack: Stack, number_format: Format
     workload
         The config.
     stack
-        Width of accumulated gradients.
+        Widths of gradients, and whether weights and gradients are kept twice.
     number_format
         Format of the products; experts receive tokens in it.
 
@@ -29,14 +36,18 @@ def lower_workload(workload: WorkloadConfig, stack: Stack, number_format: Format
     Workload
         SI numbers.
     """
+    half = workload.precision == "fp16"
+    gradient = float(stack.half_gradient_bytes if half else stack.gradient_bytes)
     return Workload(
         length=float(workload.sequence_length),
         dispatch_bytes=max(number_format.element_bytes, 1.0),
         cast_bytes=number_format.weight_cast,
         widths=Widths(
-            weight=2.0,
-            gradient=float(stack.gradient_bytes),
+            weight=_WEIGHT_BYTES,
+            gradient=gradient,
             optimizer=_OPTIMIZER_BYTES[workload.optimizer],
             product_input=max(number_format.element_bytes, 1.0),
+            resident=_WEIGHT_BYTES * stack.resident_weights,
+            fresh=_WEIGHT_BYTES * (stack.fresh_gradient and gradient >= _SUM_BYTES),
         ),
     )

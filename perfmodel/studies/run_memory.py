@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from perfmodel.lowering.published_run import Run, Unmodelled
 from perfmodel.studies.judged import Judged, Judgement
 from perfmodel.studies.run_predictions import Predictions, Source, predict
 from perfmodel.studies.runs_validation import groups_of
+from perfmodel_kernels.memory import MemorySplit
+from perfmodel_kernels.step import StepMetrics
 
 GIGABYTE = 1e9
 """Unit of the column of memory. [B]"""
@@ -22,6 +25,10 @@ NOTE = (
     "A run that did not fit is a bound to one side: it counts as right where the prediction is "
     "above the capacity of the chip."
 )
+
+DRIVER_UNTIL = 2022
+"""Last year in which sources read the memory of a chip from its driver, in whole GB (BigScience);
+later ones print counters of their allocator, which know nothing of context and reserve."""
 
 
 def judge_run_memory(files: Sequence[Path], library: Library) -> Judged:
@@ -61,25 +68,47 @@ def _kind(source: Source) -> str:
     return PEAK if row.mem_gb_per_chip and offered else ""
 
 
+class _Held(NamedTuple):
+    """Bytes of one chip, for one row or for each of several."""
+
+    used: np.ndarray
+    """All of them; frozen weights have neither gradients nor optimiser states. [B]"""
+    reserve: np.ndarray
+    """What no counter of the allocator shows, among them. [B]"""
+    room: np.ndarray
+    """Capacity. [B]"""
+
+
+def _held(modelled: Sequence[Source], metrics: StepMetrics) -> _Held:
+    split = MemorySplit(*(np.asarray(part, float) for part in metrics.memory_split))
+    used = np.asarray(metrics.memory, float)
+    adapters = np.array([one.run.row.workload_kind == "lora" for one in modelled])
+    return _Held(
+        used=used - np.where(adapters, split.gradients + split.optimizer, 0.0),
+        reserve=np.asarray(split.reserve),
+        room=used / np.asarray(metrics.memory_fraction, float),
+    )
+
+
 def _judgements(found: Predictions) -> list[Judgement]:
     if found.metrics is None:
         return []
-    used = np.asarray(found.metrics.memory, float)
-    room = used / np.asarray(found.metrics.memory_fraction, float)
+    held = _held(found.modelled, found.metrics)
     return [
-        _judgement(one, float(used[place]), float(room[place]))
+        _judgement(one, _Held(*(part[place] for part in held)))
         for place, one in enumerate(found.modelled)
         if _kind(one)
     ]
 
 
-def _judgement(source: Source, used: float, room: float) -> Judgement:
+def _judgement(source: Source, held: _Held) -> Judgement:
     row, kind = source.run.row, _kind(source)
     refused = kind == REFUSED
+    shown = held.used - (held.reserve if (row.year or 0) > DRIVER_UNTIL else 0.0)
     return Judgement(
         id=f"{row.id}:memory",
-        measured=room if refused else (row.mem_gb_per_chip or math.nan) * GIGABYTE,
-        predicted=min(used, room) if refused else used,
+        measured=float(held.room) if refused else (row.mem_gb_per_chip or math.nan) * GIGABYTE,
+        predicted=float(min(held.used, held.room) if refused else shown),
         groups={**groups_of(source), "kind": kind},
     )
 
@@ -96,14 +125,13 @@ def _refused_in_error(found: Predictions) -> list[str]:
     """How many runs that completed are predicted not to fit."""
     if found.metrics is None:
         return []
-    runs = [one.run for one in found.modelled]
-    ran = np.array([_ran(run) for run in runs])
-    over = int((ran & (np.asarray(found.metrics.memory_fraction) > 1.0)).sum())
+    ran = np.array([_ran(one.run) for one in found.modelled])
+    held = _held(found.modelled, found.metrics)
+    over = int((ran & (held.used > held.room)).sum())
     total = int(ran.sum())
     return [f"{over:,} of {total:,} runs that completed are predicted not to fit."]
 
 
 def _ran(run: Run | Unmodelled) -> bool:
-    """Whether a run completed with every weight trained, as its memory is predicted."""
-    row = run.row
-    return bool(row.step_s) and run.audit != "set apart" and row.workload_kind != "lora"
+    """Whether a run completed, so that it did fit."""
+    return bool(run.row.step_s) and run.audit != "set apart"

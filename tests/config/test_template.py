@@ -34,7 +34,10 @@ def test_a_template_leaves_exactly_the_required_fields_to_fill_in(
     assert all("is empty" in message or "bf16" in message for message in messages)
 
 
-SWITCHES = ("fused_attention", "native_attention", "cuda_graphs", "merged_copies")
+SWITCHES = (
+    *("fused_attention", "native_attention", "cuda_graphs", "merged_copies"),
+    *("fresh_gradient", "resident_weights", "eager_copies"),
+)
 """Fields of a stack that are true or false."""
 
 

@@ -145,7 +145,9 @@ STACK = Stack(
     ),
     overhead=0.02,
     spread=Spread(between=0.005, within=0.02),
-    reserve=Reserve(framework=6e9, bucket=160e6),
+    reserve=Reserve(
+        framework=6e9, bucket=160e6, fragmentation=0.0, logit=6.0, gathered=2.0, copies=0.0
+    ),
     overlap=Overlap(tensor=0.5, context=0.8, expert=0.5, pipeline=0.8, data=0.9, slowdown=0.1),
     merged=1.0,
 )
@@ -179,7 +181,9 @@ STEP = StepParams(
         length=2048.0,
         dispatch_bytes=1.0,
         cast_bytes=4.0,
-        widths=Widths(weight=2.0, gradient=4.0, optimizer=12.0, product_input=2.0),
+        widths=Widths(
+            weight=2.0, gradient=4.0, optimizer=12.0, product_input=2.0, resident=2.0, fresh=0.0
+        ),
     ),
     chip=CHIP,
     power=POWER,

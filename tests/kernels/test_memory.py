@@ -17,9 +17,9 @@ from perfmodel_kernels.layout import (
     ZERO3,
 )
 from perfmodel_kernels.memory import (
-    LOGIT_BYTES,
     MemorySplit,
     buffer_bytes,
+    copied_activation_bytes,
     layer_activation_bytes,
     memory_split,
 )
@@ -36,15 +36,20 @@ WIDTHS, RESERVE = STEP.workload.widths, STEP.stack.reserve
 activations = compiled(layer_activation_bytes)
 
 
-def placed_split(model, layout, length, fused) -> MemorySplit:
-    return memory_split(place(model, layout, length), WIDTHS, RESERVE, fused)
+copies = compiled(copied_activation_bytes)
+
+
+def placed_split(model, layout, length, fused, kept=(WIDTHS, RESERVE)) -> MemorySplit:
+    widths, reserve = kept
+    return memory_split(place(model, layout, length), widths, reserve, fused)
 
 
 split_of = compiled(placed_split)
 
 
-def memory(model, layout, length=2048.0, fused=1.0) -> MemorySplit:
-    split = split_of(as_arrays(model), as_arrays(layout), length, fused)
+def memory(model, layout, fused=1.0, *, widths=WIDTHS, reserve=RESERVE) -> MemorySplit:
+    numbers = (as_arrays(model), as_arrays(layout), 2048.0, fused)
+    split = split_of(*numbers, (as_arrays(widths), as_arrays(reserve)))
     return MemorySplit(*(float(part) for part in split))
 
 
@@ -234,7 +239,7 @@ def test_memory_parts_by_hand_on_one_chip():
     tokens = 2 * 2048
     per_layer = tokens * 6144 * (34 + 5 * 64 * 2048 / 6144)
     assert split.activations == pytest.approx(48 * per_layer, rel=1e-12)
-    assert split.logits == tokens * 51200 * LOGIT_BYTES
+    assert split.logits == tokens * 51200 * RESERVE.logit
     assert split.reserve == RESERVE.framework
     assert split.buffers == 2 * RESERVE.bucket
 
@@ -245,6 +250,73 @@ def test_full_recompute_keeps_inputs_and_works_on_one_layer():
     working = tokens * h * (34 + 5 * 64 * 2048 / h)
     inputs = 2 * tokens * h
     assert split.activations == pytest.approx(48 * inputs + working - inputs, rel=1e-12)
+
+
+GATED = GPT_22B._replace(gate=1.0)
+
+
+def test_eager_software_keeps_what_nanotron_keeps_of_a_layer():
+    # huggingface/nanotron@2411b022: 1.34B of 16 heads of 128 (multi-head), feed-forward of 4h:
+    # q and k after the rotation, 2 x 2 B x h, and the activated gate, 2 B x 4h
+    model = GATED._replace(hidden=2048.0, heads=16.0, kv_heads=16.0, ffn=8192.0)
+    share = share_of(SINGLE, 4096.0)
+    found = copies(as_arrays(model._replace(qk_dim=128.0)), share, NONE)
+    assert float(found[0]) == share.tokens * 2048 * (4 + 8)
+
+
+def test_whole_layers_that_are_recomputed_keep_no_copies_and_a_plain_activation_none():
+    share = share_of(LAYOUT, 2048.0)
+    assert not np.asarray(copies(GATED, share, FULL)).any()
+    rotated = np.asarray(copies(GPT_22B, share, NONE))[0]
+    assert np.asarray(copies(GATED, share, PARTS))[0] == pytest.approx(rotated)
+    assert np.asarray(copies(GATED, share, NONE))[0] > rotated
+
+
+@settings(max_examples=30, deadline=None)
+@given(model=models, tp=degrees, mode=st.sampled_from([NONE, ATTENTION, PARTS, FULL]))
+def test_copies_are_none_negative_and_less_than_a_layer_without_them(model, tp, mode):
+    share = share_of(LAYOUT._replace(tp=tp), 2048.0)
+    found = np.asarray(copies(model, share, mode))
+    assert np.all(found >= 0.0)
+    assert np.all(found <= np.asarray(activations(model, share, NONE, 1.0, 2.0)))
+
+
+def test_copies_of_eager_software_are_kept_by_every_layer():
+    reserve = RESERVE._replace(copies=1.0)
+    more = memory(GATED, SINGLE, reserve=reserve).activations - memory(GATED, SINGLE).activations
+    each = float(copies(as_arrays(GATED), share_of(SINGLE, 2048.0), NONE)[0])
+    assert more == pytest.approx(48 * each, rel=1e-9)
+
+
+def test_weights_that_are_cast_as_they_are_gathered_are_not_kept():
+    layout = SINGLE._replace(dp=8.0, sharding=ZERO3)
+    cast = memory(GPT_22B, layout, widths=WIDTHS._replace(resident=0.0))
+    kept_twice = memory(GPT_22B, layout)
+    assert cast.weights == 0.0
+    assert cast.buffers == kept_twice.buffers
+    assert cast.optimizer == kept_twice.optimizer == pytest.approx(6 * kept_twice.weights)
+
+
+def test_a_gradient_beside_its_sum_takes_its_own_bytes():
+    twice = memory(GPT_22B, SINGLE, widths=WIDTHS._replace(fresh=2.0))
+    assert twice.gradients == pytest.approx(memory(GPT_22B, SINGLE).gradients * 6 / 4)
+
+
+def test_fragmentation_is_a_share_of_all_that_is_in_use():
+    whole = memory(GPT_22B, LAYOUT)
+    lost = memory(GPT_22B, LAYOUT, reserve=RESERVE._replace(fragmentation=0.1))
+    in_use = sum(whole) - whole.reserve
+    assert lost.reserve == pytest.approx(RESERVE.framework + 0.1 * in_use, rel=1e-12)
+    assert sum(lost) - lost.reserve == pytest.approx(in_use, rel=1e-12)
+
+
+@pytest.mark.parametrize("gathered", [2.0 / 3.0, 1.0, 2.0])
+def test_gathered_layers_take_their_weights(gathered):
+    layout = SINGLE._replace(dp=8.0, sharding=ZERO3)
+    reserve = RESERVE._replace(gathered=gathered)
+    layer = float(parameter_count(GPT_22B)) / 48
+    found = memory(GPT_22B, layout, reserve=reserve).buffers - 2 * RESERVE.bucket
+    assert found == pytest.approx(gathered * 2 * layer, rel=1e-9)
 
 
 layouts = st.builds(
@@ -298,7 +370,7 @@ def test_every_part_of_the_memory_is_finite_and_none_negative(model, layout):
 def test_buffers_hold_gathered_layers_and_tokens_on_their_way():
     layout = SINGLE._replace(tp=4.0, dp=8.0, ep=8.0, sharding=ZERO3)
     spot = place(as_arrays(EXPERTS), as_arrays(layout), 2048.0)
-    found = np.asarray(buffer_bytes(spot, 2.0, 160e6))[2]
+    found = np.asarray(buffer_bytes(spot, 2.0, RESERVE))[2]
     layer = float(spot.held.routed[2]) / 48  # experts outweigh the rest of a layer
     tokens, h = 2 * 2048, 6144
     hidden, routed = 2 * 2 * tokens * h, 2 * 2 * tokens / 4 * h * 4
@@ -314,6 +386,16 @@ def test_gradient_of_the_activations_equals_the_difference(field):
         return layer_activation_bytes(model, share, NONE, 0.0, 2.0)[0]
 
     check_gradient(bytes_kept, getattr(GPT_22B, field), 1)
+
+
+@pytest.mark.parametrize("field", ["heads", "ffn"])
+def test_gradient_of_the_copies_equals_the_difference(field):
+    share = share_of(LAYOUT, 2048.0)
+
+    def copied(value):
+        return copied_activation_bytes(GATED._replace(**{field: value}), share, NONE)[0]
+
+    check_gradient(copied, getattr(GATED, field), 1)
 
 
 def test_gradient_of_the_memory_of_a_longer_sequence_equals_the_difference():

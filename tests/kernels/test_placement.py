@@ -205,6 +205,13 @@ def test_experts_are_replicated_on_what_expert_ranks_leave():
     assert float(held.routed_ranks) == 4 * 2 * 32 / 16  # tp x cp x dp / ep
 
 
+def test_copies_of_hybrid_sharding_share_no_states_of_experts():
+    held = placement(EXPERTS, LAYOUT._replace(ep=16.0, replicas=4.0)).held
+    assert float(held.routed_ranks) == 4 * 2 * 32 / 16 / 4
+    alone = placement(EXPERTS, LAYOUT._replace(ep=16.0, replicas=64.0)).held
+    assert float(alone.routed_ranks) == 1.0  # every expert once in a copy
+
+
 def test_context_ranks_share_the_tokens_of_a_micro_batch():
     share = placement(GPT_22B, LAYOUT).share
     assert float(share.tokens) == 2 * 2048 / 2

@@ -21,7 +21,11 @@ def test_a_stack_passes_through_and_takes_widths_from_the_format(routed):
     assert found.kernels.passes == stack.elementwise_passes
     assert found.overhead == stack.step_overhead
     assert found.spread == (stack.straggler_between, stack.straggler_within)
-    assert found.reserve == (stack.memory_reserve, stack.bucket)
+    assert found.reserve[:2] == (stack.memory_reserve, stack.bucket)
+    assert found.reserve.fragmentation == stack.fragmentation
+    assert found.reserve.logit == stack.logit_bytes
+    assert found.reserve.gathered == stack.gathered_layers
+    assert found.reserve.copies == float(stack.eager_copies)
 
 
 def test_fused_attention_is_a_number(library):

@@ -237,5 +237,7 @@ class RunRow(Row):
     """validate, validate-partial, memory, memory-oom, power, caution or exclude."""
     audit_action: Text = None
     """drop, correct or flag."""
+    notes: Text = None
+    """What its source says beside; the batch of a rank is read from it."""
     problem: Text = None
     """What was found wrong, corrections quoted behind `correct:`."""

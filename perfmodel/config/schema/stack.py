@@ -98,11 +98,25 @@ class Stack(Named):
     """Trips of the hidden state through HBM that norms, residuals and activations cost,
     relative to perfectly fused kernels."""
     gradient_bytes: Count
-    """Bytes of an accumulated gradient element."""
+    """Bytes of an accumulated and reduced gradient element."""
+    half_gradient_bytes: Count
+    """The same where products take FP16."""
+    fresh_gradient: bool
+    """The 16-bit gradient of a micro-batch stays beside a sum in 32 bits."""
+    resident_weights: bool
+    """16-bit weights stay beside the master weights; else they are cast as they are gathered."""
+    gathered_layers: Positive
+    """Layers whose weights are whole on a chip at once where weights are sharded."""
+    logit_bytes: Positive
+    """Bytes that the loss keeps at once of one logit and its gradient."""
+    eager_copies: bool
+    """Rotated queries and keys and the activated gate are kept beside what they come from."""
     bucket: Bytes
     """Bucket of the gradient reduction. [B]"""
     memory_reserve: Bytes
-    """Context, workspace and fragmentation per chip. [B]"""
+    """Context and workspace per chip. [B]"""
+    fragmentation: Fraction
+    """Memory that the allocator cannot use, over what is in use."""
     straggler_between: Fraction
     """Standard deviation of the speed of healthy workers over its mean."""
     straggler_within: Fraction
