@@ -320,7 +320,9 @@ def test_full_recompute_costs_what_megatron_measured(evaluation, model, degrees,
 )
 def test_llama_405b_runs_at_its_published_rate(evaluation, replicas, micro_batches, published):
     # arXiv 2407.21783, table 4: TP 8, PP 16 on 8,192 and 16,384 H100 in BF16, FLOP/s per chip
-    params = lower_site(SHIPPED.scenario("meta-24k-roce", "llama3-405b"))
+    # its section 3.3.2: gradients are summed and reduced in FP32
+    wide = ("stack.gradient_bytes=4",)
+    params = lower_site(SHIPPED.scenario("meta-24k-roce", "llama3-405b", overrides=wide))
     layout = LAYOUT._replace(
         tp=8.0, cp=1.0, pp=16.0, vpp=8.0, dp=replicas, micro_batch=1.0, micro_batches=micro_batches
     )
