@@ -40,7 +40,28 @@ def counts(text: str, field: str) -> list[int]:
     Faults
         All that is wrong with it.
     """
-    return list(dict.fromkeys(round(value) for value in _series(text, field, _count)))
+    return list(dict.fromkeys(every_count(text, field)))
+
+
+def every_count(text: str, field: str) -> list[int]:
+    """The same for values of which several may be equal, such as the degrees ``8,16,16``.
+
+    Parameters
+    ----------
+    text, field
+        As in :func:`counts`.
+
+    Returns
+    -------
+    list[int]
+        Every value, in the order given.
+
+    Raises
+    ------
+    Faults
+        All that is wrong with it.
+    """
+    return [round(value) for value in _series(text, field, _count)]
 
 
 def quantities(text: str, field: str, unit: str) -> list[float]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from perfmodel.config.faults import Fault, Faults, attempt, one_of, refuse
 from perfmodel.config.library import Library
 from perfmodel.config.schema.scenario import Machine
-from perfmodel.config.series import counts, quantities
+from perfmodel.config.series import every_count, quantities
 from perfmodel.fabrics.links import Wear
 from perfmodel.fabrics.routing import Method, Rule
 from perfmodel.studies.flow_patterns import PATTERNS, shape_of
@@ -59,7 +59,7 @@ def ask_flows(asked: Asked, flows: FlowAsked, library: Library) -> FlowQuestion:
         Unknown names, wrong numbers, more chips than the fabric joins.
     """
     found: list[Fault] = list(_number_faults(flows))
-    degrees = attempt(found, counts, flows.degrees, "--degrees") if flows.degrees else []
+    degrees = attempt(found, every_count, flows.degrees, "--degrees") if flows.degrees else []
     size = attempt(found, quantities, flows.size, "--size", "B") if flows.size else None
     if size and len(size) > 1:
         found.append(Fault(problem="more than one", field="--size", value=flows.size or ""))

@@ -3,7 +3,7 @@
 import pytest
 
 from perfmodel.config.faults import Faults
-from perfmodel.config.series import MOST_VALUES, counts, quantities
+from perfmodel.config.series import MOST_VALUES, counts, every_count, quantities
 
 
 @pytest.mark.parametrize(
@@ -82,3 +82,8 @@ def test_every_fault_of_a_list_is_said():
     with pytest.raises(Faults) as error:
         counts("0,8,x,4..2", "--ranks")
     assert len(error.value.faults) == 3
+
+
+def test_degrees_may_repeat_where_every_value_counts():
+    assert every_count("8,16,16", "--degrees") == [8, 16, 16]
+    assert counts("8,16,16", "--ranks") == [8, 16]
