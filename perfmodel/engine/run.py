@@ -1,7 +1,9 @@
 """Compiles any function of arrays, and evaluates a few layouts of one site."""
 
+import hashlib
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
 
 import jax
@@ -9,6 +11,7 @@ import numpy as np
 from jax import lax
 
 from perfmodel.engine.batching import hoist
+from perfmodel.engine.store import Programs, stored
 from perfmodel.search.layouts import Layouts
 from perfmodel_kernels.layout import Layout
 from perfmodel_kernels.site import Evaluation, SiteParams, evaluate
@@ -57,7 +60,7 @@ def compiled_fully(function: Callable[..., Any]) -> Callable[..., Any]:
     return jax.jit(function)
 
 
-def compiled_once(function: Callable[..., Any]) -> Callable[..., Any]:
+def compiled_once(function: Callable[..., Any]) -> Any:
     """The same for a program that runs a few times: a third of the time to compile.
 
     Parameters
@@ -72,6 +75,32 @@ def compiled_once(function: Callable[..., Any]) -> Callable[..., Any]:
     """
     on_cpu = jax.default_backend() == "cpu"
     return jax.jit(function, compiler_options=ONCE_OPTIONS if on_cpu else None)
+
+
+class Kept(NamedTuple):
+    """A function whose programs, one per shape of its arguments, stay on disk."""
+
+    function: Callable[..., Any]
+    name: tuple
+    """What tells it from other functions of the same file, closures included."""
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Runs the program; it is of those that run a few times, see :func:`compiled_once`."""
+        leaves, tree = jax.tree.flatten(arguments)
+        kinds = tuple((np.shape(leaf), np.result_type(leaf).name) for leaf in leaves)
+        return _kept(self, tree, kinds)(*arguments)
+
+
+@cache
+def _kept(named: Kept, tree: Any, kinds: tuple) -> Callable:
+    def build() -> Programs:
+        leaves = [jax.ShapeDtypeStruct(shape, kind) for shape, kind in kinds]
+        examples = jax.tree.unflatten(tree, leaves)
+        return Programs([compiled_once(named.function).lower(*examples).compile()])
+
+    text = Path(named.function.__code__.co_filename).read_bytes()
+    key = (named.name, tree, kinds, hashlib.sha256(text).hexdigest())
+    return stored(key, build).compiled[0]
 
 
 def evaluate_few(params: SiteParams, layouts: Layouts) -> Evaluation:
@@ -158,12 +187,21 @@ def evaluation_structure() -> Any:
 
 @cache
 def _few(form: Form, platform: str) -> tuple[Callable, Callable]:
-    """Compiles once per form of the parameters."""
-    scalar: Any = jax.ShapeDtypeStruct((), np.float32)
-    point = Layout(*[scalar] * len(Layout._fields))
-    halves = hoist(evaluate, form.example(), point, FEW)
+    """Loads or compiles once per form of the parameters."""
 
-    def batch(shared: Any, table: Any) -> Evaluation:
-        return halves.batched(shared, Layout(*table))
+    def build() -> Programs:
+        scalar: Any = jax.ShapeDtypeStruct((), np.float32)
+        point = Layout(*[scalar] * len(Layout._fields))
+        halves = hoist(evaluate, form.example(), point, FEW)
 
-    return compiled_once(lambda given: halves.prepare(form.restored(given))), compiled_once(batch)
+        def batch(shared: Any, table: Any) -> Evaluation:
+            return halves.batched(shared, Layout(*table))
+
+        given = jax.ShapeDtypeStruct((form.size,), np.float32)
+        table = jax.ShapeDtypeStruct((len(Layout._fields), FEW), np.float32)
+        prepare = compiled_once(lambda values: halves.prepare(form.restored(values))).lower(given)
+        first = prepare.compile()
+        return Programs((first, compiled_once(batch).lower(prepare.out_info, table).compile()))
+
+    first, second = stored(("few", form, platform), build).compiled
+    return first, second

@@ -25,6 +25,7 @@ from perfmodel.engine.reduction import (
     widened,
 )
 from perfmodel.engine.run import CPU_OPTIONS, ONCE_OPTIONS, Form, evaluation_structure, flat
+from perfmodel.engine.store import Programs, stored
 from perfmodel.search.layouts import BASE, FIELDS, GROUP, MODE, SHAPE, Layouts
 from perfmodel.search.space import Block, Space, blocks, distinct
 from perfmodel_kernels.layout import Layout
@@ -336,11 +337,7 @@ def work_of(params: SiteParams, asked: Space) -> Work:
         Counts.
     """
     form, _ = flat(params)
-    programs = _programs(tuple(jax.local_devices()), form, _padded(asked.modes))
-    planned = programs.planned
-    numbers = planned.width(staging.SHAPE) + planned.structure.num_leaves
-    temporary = int(programs.points.memory_analysis().temp_size_in_bytes)
-    return Work(planned.flop, 4 * numbers, temporary)
+    return _programs(tuple(jax.local_devices()), form, _padded(asked.modes)).work
 
 
 class _Options(NamedTuple):
@@ -387,7 +384,7 @@ class _Programs(NamedTuple):
     points: Any
     empty: Any
     split: NamedSharding
-    planned: staging.Plan
+    work: Work
 
 
 LEVEL = {
@@ -400,29 +397,37 @@ LEVEL = {
 
 @cache
 def _programs(devices: tuple, form: Form, modes: int) -> _Programs:
-    """Compiles once per set of devices, form of the parameters and length of the mode table."""
-    mesh = Mesh(np.array(devices), ("points",))
+    """Loads or compiles, once per set of devices, form of the parameters and length of the mode
+    table."""
+    placed = NamedSharding(Mesh(np.array(devices), ("points",)), PartitionSpec("points"))
+    columns = len(FIELDS) + evaluation_structure().num_leaves
+    empty = (
+        no_points(len(OBJECTIVES), KEEP, columns),
+        no_front(SLOTS, len(RESPECTS), columns),
+        np.full(GRID, -np.inf, np.float32),
+    )
+    empty = jax.device_put(
+        jax.tree.map(lambda part: np.stack([np.asarray(part)] * len(devices)), empty), placed
+    )
+    key = ("search", form, modes, len(devices))
+    found = stored(key, lambda: _built(form, modes, empty, placed))
+    return _Programs(*found.compiled, empty=empty, split=placed, work=found.notes)
+
+
+def _built(form: Form, modes: int, empty: Any, placed: NamedSharding) -> Programs:
+    """Traces and compiles."""
+    mesh = placed.mesh
     split, whole = PartitionSpec("points"), PartitionSpec()
     scalar: Any = jax.ShapeDtypeStruct((), np.float32)
     point = Layout(*[scalar] * len(Layout._fields))
-    shared = form.tree.num_leaves
-    levels = [staging.SHARED] * shared + [LEVEL[field] for field in Layout._fields]
+    levels = [staging.SHARED] * form.tree.num_leaves + [LEVEL[field] for field in Layout._fields]
     planned = staging.plan(evaluate, (form.example(), point), levels)
     kernel = _Kernel(planned)
 
     def mapped(function: Callable, inputs: tuple) -> Callable:
         return jax.shard_map(function, mesh=mesh, in_specs=inputs, out_specs=split, check_vma=False)
 
-    empty = (
-        no_points(len(OBJECTIVES), KEEP, kernel.columns),
-        no_front(SLOTS, len(RESPECTS), kernel.columns),
-        jnp.full(GRID, -jnp.inf, jnp.float32),
-    )
-    placed = NamedSharding(mesh, split)
-    empty = jax.device_put(
-        jax.tree.map(lambda part: np.stack([np.asarray(part)] * len(devices)), empty), placed
-    )
-    on_cpu = devices[0].platform == "cpu"
+    on_cpu = mesh.devices.flat[0].platform == "cpu"
     once, wide = (ONCE_OPTIONS, WIDE_OPTIONS) if on_cpu else (None, None)
     functions = (
         (lambda given: kernel.prepare(jax.tree.leaves(form.restored(given))), once),
@@ -439,7 +444,9 @@ def _programs(devices: tuple, form: Form, modes: int) -> _Programs:
     lowered = [build(number) for number in range(len(functions))]
     with ThreadPoolExecutor(len(lowered)) as pool:
         compiled = list(pool.map(lambda one: one.compile(), lowered))
-    return _Programs(*compiled, empty=empty, split=placed, planned=planned)
+    numbers = planned.width(staging.SHAPE) + planned.structure.num_leaves
+    temporary = int(compiled[-1].memory_analysis().temp_size_in_bytes)
+    return Programs(compiled, Work(planned.flop, 4 * numbers, temporary))
 
 
 def _examples(

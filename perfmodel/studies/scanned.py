@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from perfmodel.engine.run import compiled_once
+from perfmodel.engine.run import Kept
 from perfmodel.studies.best_layout import Row, layout_of
 from perfmodel_kernels.layout import Layout
 from perfmodel_kernels.max_plus import PartTimes, Sends, over_parts, pipeline_time
@@ -38,7 +38,7 @@ def _stages(params: StepParams, layout: Layout) -> _Stages:
 
 @cache
 def _stages_program() -> Callable:
-    return compiled_once(_stages)
+    return Kept(_stages, ("stages of a pipeline",))
 
 
 @cache
@@ -50,7 +50,7 @@ def _play(stages: int, chunks: int) -> Callable:
         each = jnp.ones(stages, rows.dtype)
         return pipeline_time(PartTimes(*rows), Sends(found.send * each, found.occupied), orders)
 
-    return compiled_once(play)
+    return Kept(play, ("pipeline", stages, chunks))
 
 
 @cache

@@ -1,0 +1,129 @@
+"""Compiled programs kept on disk by all that decides them: a warm start traces nothing.
+
+The store of JAX is looked up by the lowered program, so that each process traces and lowers first,
+which takes longer than loading what is found.
+"""
+
+import hashlib
+import os
+import pickle
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+from jax.experimental.compilation_cache import compilation_cache
+from jax.experimental.serialize_executable import deserialize_and_load, serialize
+
+SOURCES = ("perfmodel_kernels", "perfmodel.engine", "perfmodel.search")
+"""Packages whose text decides what a program computes."""
+
+
+class Programs(NamedTuple):
+    """Programs that belong together."""
+
+    compiled: Sequence[Any]
+    notes: Any = None
+    """What else was found when they were built; has to be picklable."""
+
+
+def stored(key: Sequence[Any], build: Callable[[], Programs]) -> Programs:
+    """Programs from disk, or built and written there; best effort.
+
+    Parameters
+    ----------
+    key
+        What the programs depend on besides our text, the version and the devices; by its `repr`.
+    build
+        Compiles them.
+
+    Returns
+    -------
+    Programs
+        The same ones.
+    """
+    path = _path(key)
+    if path is None:
+        return build()
+    found = _read(path)
+    if found is None:
+        with _freshly_compiled():
+            found = build()
+        _write(path, found)
+    return found
+
+
+@contextmanager
+def _freshly_compiled() -> Iterator[None]:
+    """Keeps JAX from its own store: what was loaded from there cannot be written once more, since
+    the runtime drops the text of its kernels."""
+    _use_own_store_of_jax(False)
+    try:
+        yield
+    finally:
+        _use_own_store_of_jax(True)
+
+
+def _use_own_store_of_jax(used: bool) -> None:
+    jax.config.update("jax_enable_compilation_cache", used)
+    compilation_cache.reset_cache()
+
+
+def _path(key: Sequence[Any]) -> Path | None:
+    """File of some programs in the folder that JAX keeps its own in; none where that is off."""
+    folder = jax.config.jax_compilation_cache_dir
+    if not folder:
+        return None
+    devices = [(one.platform, one.device_kind, one.id) for one in jax.local_devices()]
+    parts = (
+        *(platform.python_version(), jax.__version__, os.environ.get("XLA_FLAGS", "")),
+        *(jax.config.jax_enable_x64, devices, _text_hash(), *key),
+    )
+    name = hashlib.sha256("\n".join(map(repr, parts)).encode()).hexdigest()
+    return Path(folder) / "whole" / f"{name[:40]}.pickle"
+
+
+@cache
+def _text_hash() -> str:
+    """Fingerprint of the text of our packages."""
+    from importlib.resources import files
+
+    known = hashlib.sha256()
+    for package in SOURCES:
+        for file in sorted(files(package).iterdir(), key=lambda one: one.name):
+            if file.name.endswith(".py"):
+                known.update(file.name.encode() + b"\0" + file.read_bytes())
+    return known.hexdigest()
+
+
+def _read(path: Path) -> Programs | None:
+    try:
+        parts, notes = pickle.loads(path.read_bytes())
+        return Programs([_loaded(*part) for part in parts], notes)
+    except Exception:  # absent, cut short, or of a runtime that cannot load it: built again
+        return None
+
+
+def _loaded(numbers: Sequence[int], parts: tuple) -> Any:
+    devices = {one.id: one for one in jax.local_devices()}
+    return deserialize_and_load(*parts, execution_devices=[devices[one] for one in numbers])
+
+
+def _devices(compiled: Any) -> list[int]:
+    """Numbers of the devices that a program runs on."""
+    shardings = jax.tree.leaves(compiled.input_shardings)
+    return sorted({one.id for sharding in shardings for one in sharding.device_set})
+
+
+def _write(path: Path, programs: Programs) -> None:
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        parts = [(_devices(one), serialize(one)) for one in programs.compiled]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(pickle.dumps((parts, programs.notes)))
+        partial.replace(path)
+    except Exception:  # a full disk, or a runtime that cannot write programs: not kept
+        partial.unlink(missing_ok=True)
