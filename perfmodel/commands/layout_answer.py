@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from perfmodel.config.faults import Fault, nearest, one_of, refuse, shown
+from perfmodel.config.faults import Fault, attempt, nearest, one_of, refuse, shown
 from perfmodel.config.library import Library
 from perfmodel.config.schema.scenario import Scenario
 from perfmodel.engine.devices import Device, device_line, open_devices
@@ -17,9 +17,9 @@ from perfmodel.results.parquet import write
 from perfmodel.results.provenance import Provenance, installed_versions
 from perfmodel.search.layouts import USUAL, WIDE, Axes
 from perfmodel.search.legality import REASONS
-from perfmodel.studies.bounds import parse_bounds
+from perfmodel.studies.bounds import Bounds, parse_bounds
 from perfmodel.studies.legality import check_layout
-from perfmodel.studies.requirement import Requirement, unmet
+from perfmodel.studies.requirement import Requirement, parse_requirements, unmet
 from perfmodel.views.comparison import columns_of
 from perfmodel.views.search import draw, terminal_parts
 from perfmodel.views.terminal import show
@@ -46,6 +46,7 @@ class Question(NamedTuple):
     axes: str
     explain: Sequence[str]
     decide: int
+    require: Sequence[str] = ()
 
 
 class Delivery(NamedTuple):
@@ -81,27 +82,34 @@ def ask(question: Question, library: Library) -> tuple[Scenario, Any]:
     """
     from perfmodel.studies.layout_search import Asked
 
-    bounds = parse_bounds(question.where)
-    refuse([*_top_faults(question), *_front_faults(question.pareto)])
-    texts = [_overrides(text) for text in question.explain]
-
-    def scenario(more: Sequence[str]) -> Scenario:
-        return library.scenario(
-            question.site,
-            question.workload,
-            overrides=[*question.overrides, *more],
-            partition=question.partition,
-        )
-
-    own = scenario(())
-    named = [own] if own.layout is not None else []
-    named += [scenario(text) for text in texts]
+    found = [*_top_faults(question), *_front_faults(question.pareto)]
+    bounds = attempt(found, parse_bounds, question.where)
+    attempt(found, parse_requirements, question.require)
+    texts = [attempt(found, _overrides, text) for text in question.explain]
+    every = [attempt(found, _scenario, question, library, text) for text in ((), *texts)]
+    refuse(found)
+    own, *named = [one for one in every if one is not None]
+    named = [own, *named] if own.layout is not None else named
     for one in named:
-        check_layout(one)
+        attempt(found, check_layout, one)
+    refuse(found)
     respects = tuple(filter(None, question.pareto.split(",")))
     axes = AXES[question.axes]
-    asked = Asked(question.objective, question.top, respects, bounds, axes, named, question.decide)
+    asked = Asked(
+        question.objective, question.top, respects, bounds or Bounds(()), axes, named,
+        question.decide,
+    )  # fmt: skip
     return own, asked
+
+
+def _scenario(question: Question, library: Library, more: Sequence[str] | None) -> Scenario:
+    """The job with further overrides; with its own alone where those could not be read."""
+    return library.scenario(
+        question.site,
+        question.workload,
+        overrides=[*question.overrides, *(more or ())],
+        partition=question.partition,
+    )
 
 
 def _top_faults(question: Question) -> list[Fault]:
@@ -164,15 +172,16 @@ def deliver(scenario: Scenario, asked: Any, delivery: Delivery) -> int:
     Returns
     -------
     int
-        Exit status.
+        Exit status: 1 when a condition does not hold, 130 after an interrupt.
     """
     if delivery.out is not None:
         check_folder(delivery.out)
     devices = open_devices(delivery.device)
     sys.stderr.write(device_line(devices, delivery.device))
+    from perfmodel.commands.watched import INTERRUPTED, watched
     from perfmodel.studies.layout_search import search_layouts
 
-    answer = search_layouts(scenario, asked)
+    answer = search_layouts(scenario, asked, watched())
     files = _store(scenario, asked, answer, delivery.out, devices[0].device_kind)
     wall = time.perf_counter() - delivery.started
     told = document(scenario, asked, answer, files, wall)
@@ -187,6 +196,9 @@ def deliver(scenario: Scenario, asked: Any, delivery: Delivery) -> int:
     if delivery.needs and not told["best"]:
         failures = ["no layout is feasible"]
     sys.stderr.writelines(f"{line}\n" for line in failures)
+    if not answer.complete:
+        sys.stderr.write("perfmodel: interrupted\n")
+        return INTERRUPTED
     return 1 if failures else 0
 
 
@@ -223,6 +235,7 @@ def document(
         **names,
         "objective": asked.objective,
         "where": [need.text for need in asked.bounds.conditions],
+        "complete": answer.complete,
         "points": found.points,
         "feasible_points": found.feasible,
         "wanted_points": found.wanted,

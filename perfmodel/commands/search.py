@@ -72,10 +72,10 @@ def search(
     from perfmodel.config.library import Library
     from perfmodel.studies.requirement import parse_requirements
 
-    needs = parse_requirements(require or ())
     question = Question(
         site, workload, overrides, partition, top, objective, pareto, where or (), axes,
-        explain or (), decide,
+        explain or (), decide, require or (),
     )  # fmt: skip
     scenario, asked = ask(question, Library(configs or ()))
+    needs = parse_requirements(require or ())
     return deliver(scenario, asked, Delivery(out, format, device, needs, started))

@@ -87,7 +87,7 @@ class Kept(NamedTuple):
     def __call__(self, *arguments: Any) -> Any:
         """Runs the program; it is of those that run a few times, see :func:`compiled_once`."""
         leaves, tree = jax.tree.flatten(arguments)
-        kinds = tuple((np.shape(leaf), np.result_type(leaf).name) for leaf in leaves)
+        kinds = tuple((np.shape(leaf), np.asarray(leaf).dtype.name) for leaf in leaves)
         return _kept(self, tree, kinds)(*arguments)
 
 

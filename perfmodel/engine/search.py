@@ -398,7 +398,8 @@ LEVEL = {
 @cache
 def _programs(devices: tuple, form: Form, modes: int) -> _Programs:
     """Loads or compiles, once per set of devices, form of the parameters and length of the mode
-    table."""
+    table.
+    """
     placed = NamedSharding(Mesh(np.array(devices), ("points",)), PartitionSpec("points"))
     columns = len(FIELDS) + evaluation_structure().num_leaves
     empty = (
@@ -416,7 +417,7 @@ def _programs(devices: tuple, form: Form, modes: int) -> _Programs:
 
 def _built(form: Form, modes: int, empty: Any, placed: NamedSharding) -> Programs:
     """Traces and compiles."""
-    mesh = placed.mesh
+    mesh: Any = placed.mesh
     split, whole = PartitionSpec("points"), PartitionSpec()
     scalar: Any = jax.ShapeDtypeStruct((), np.float32)
     point = Layout(*[scalar] * len(Layout._fields))

@@ -59,7 +59,8 @@ def stored(key: Sequence[Any], build: Callable[[], Programs]) -> Programs:
 @contextmanager
 def _freshly_compiled() -> Iterator[None]:
     """Keeps JAX from its own store: what was loaded from there cannot be written once more, since
-    the runtime drops the text of its kernels."""
+    the runtime drops the text of its kernels.
+    """
     _use_own_store_of_jax(False)
     try:
         yield
@@ -74,13 +75,14 @@ def _use_own_store_of_jax(used: bool) -> None:
 
 def _path(key: Sequence[Any]) -> Path | None:
     """File of some programs in the folder that JAX keeps its own in; none where that is off."""
-    folder = jax.config.jax_compilation_cache_dir
+    settings: Any = jax.config
+    folder = settings.jax_compilation_cache_dir
     if not folder:
         return None
     devices = [(one.platform, one.device_kind, one.id) for one in jax.local_devices()]
     parts = (
         *(platform.python_version(), jax.__version__, os.environ.get("XLA_FLAGS", "")),
-        *(jax.config.jax_enable_x64, devices, _text_hash(), *key),
+        *(settings.jax_enable_x64, devices, _text_hash(), *key),
     )
     name = hashlib.sha256("\n".join(map(repr, parts)).encode()).hexdigest()
     return Path(folder) / "whole" / f"{name[:40]}.pickle"

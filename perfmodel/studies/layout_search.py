@@ -1,8 +1,9 @@
 """The best layouts of one job by an objective, why the others lost, and the front between aims."""
 
 import math
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,13 +16,14 @@ from perfmodel.lowering.site import lower_site
 from perfmodel.results.columns import TIME_SPLIT
 from perfmodel.search.layouts import Axes, alone
 from perfmodel.search.legality import OUT_OF_MEMORY
-from perfmodel.search.space import space
+from perfmodel.search.space import Block, Space, blocks, space
 from perfmodel.studies.best_layout import Row, job, layout_row
 from perfmodel.studies.bounds import Bounds
 from perfmodel.studies.envelope import outside
 from perfmodel.studies.power_limit import limit_of
 from perfmodel.studies.scanned import decided
 from perfmodel.studies.uncertainty import error_bars
+from perfmodel.studies.verdict import verdict
 
 PLAYED = ("throughput", "power-limited")
 """Objectives that the order of operations in a pipeline decides."""
@@ -47,6 +49,13 @@ class Asked(NamedTuple):
     """How many of the best have their pipelines played before they are ranked."""
 
 
+class Watch(NamedTuple):
+    """Who hands out the blocks of a space, and may stop before the last one."""
+
+    blocks: Callable[[Space], Iterable[Block]]
+    stopped: threading.Event
+
+
 class Answer(NamedTuple):
     """What a search says."""
 
@@ -59,9 +68,11 @@ class Answer(NamedTuple):
     """Points by reason: rules that they break, memory."""
     searched_s: float
     """Wall time of enumeration and evaluation. [s]"""
+    complete: bool
+    """Whether all layouts were searched."""
 
 
-def search_layouts(scenario: Scenario, asked: Asked) -> Answer:
+def search_layouts(scenario: Scenario, asked: Asked, watch: Watch | None = None) -> Answer:
     """Answers the question.
 
     Parameters
@@ -70,6 +81,8 @@ def search_layouts(scenario: Scenario, asked: Asked) -> Answer:
         The machine and the job.
     asked
         Objective, front, bounds, axes.
+    watch
+        Who watches; nobody when not given. Once it has stopped, no pipelines are played.
 
     Returns
     -------
@@ -80,10 +93,13 @@ def search_layouts(scenario: Scenario, asked: Asked) -> Answer:
     params = lower_site(scenario)
     limits = Limits(limit_of(scenario), asked.respects, *asked.bounds.columns())
     wanted = job(scenario, scenario.machine.chips, scenario.workload.batch.sequences)
-    found = search(params, space(wanted, asked.axes, asked.bounds.kept), limits)
+    watch = watch or Watch(blocks, threading.Event())
+    layouts = space(wanted, asked.axes, asked.bounds.kept)
+    found = search(params, layouts, limits, watch.blocks(layouts))
     searched = time.perf_counter() - started
+    complete = not watch.stopped.is_set()
     best = _rows(found.best[asked.objective])[: max(asked.top, asked.decide)]
-    if asked.objective in PLAYED:
+    if asked.objective in PLAYED and complete:
         best = [*decided(params.step, best[: asked.decide]), *best[asked.decide :]]
     best = [row | {"rank": place} for place, row in enumerate(best[: asked.top], start=1)]
     best = [_with_bars(scenario, row) for row in best]
@@ -91,9 +107,11 @@ def search_layouts(scenario: Scenario, asked: Asked) -> Answer:
     named = [_named(one) for one in asked.named]
     for row in (*best, *named):
         row["why"] = why(row, best[0], asked.objective) if best else ""
+    for row in named:
+        row["verdict"] = verdict(scenario, row, best[0], asked.objective) if best else ""
     infeasible = {code: count for code, count in found.dropped.items() if count}
     infeasible[OUT_OF_MEMORY] = found.points - found.feasible
-    return Answer(best, front, named, found, infeasible, searched)
+    return Answer(best, front, named, found, infeasible, searched, complete)
 
 
 def _rows(best: Best) -> list[Row]:

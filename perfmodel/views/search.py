@@ -35,7 +35,8 @@ def terminal_parts(told: Mapping[str, Any]) -> list[RenderableType]:
     parts = [_best(title, told), Text(_bars(told["best"][0]))]
     if told["front"]:
         parts.append(_front(told))
-    parts += [_explained(row, told["best"][0]) for row in told["explained"]]
+    for row in told["explained"]:
+        parts += [_explained(row, told["best"][0]), Text(row["verdict"])]
     return [*parts, _reasons(told), Text(_speed(told))]
 
 
@@ -98,8 +99,9 @@ def _reasons(told: Mapping[str, Any]) -> RenderableType:
 
 
 def _speed(told: Mapping[str, Any]) -> str:
+    head = "" if told["complete"] else "Interrupted before all layouts were searched: "
     return (
-        f"{told['points']:,} layouts evaluated, {told['feasible_points']:,} of them fit; "
+        f"{head}{told['points']:,} layouts evaluated, {told['feasible_points']:,} of them fit; "
         f"{told['points_per_second']:,.0f} per second with enumeration and start-up of the "
         "programs."
     )

@@ -2,15 +2,19 @@
 
 import json
 import resource
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from perfmodel import cli
+from perfmodel.commands import watched
 from perfmodel.commands.outputs import schema_of
 from perfmodel.search.legality import REASONS
+from perfmodel.search.space import Block, Space, blocks
 
 WORDS = ("search", "ai-factory", "llama3-8b", "site.chips=64", "workload.batch.sequences=128")
 SMALL = ("--axes", "few", "--decide", "2", "--top", "4")
@@ -73,6 +77,39 @@ def test_a_mistake_is_said_without_a_traceback(
     error = capsys.readouterr().err
     assert said in error
     assert "Traceback" not in error
+
+
+def test_mistakes_in_all_options_are_said_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--where", "micro_batchs<=2", "--top", "99", "--pareto", "time", "--explain", "tp")
+    more = ("--require", "mfuu>=0.4", "site.chipz=64")
+    assert cli.run([*WORDS, *words, *more]) == 2
+    error = capsys.readouterr().err
+    for option in ("--where", "--top", "--pareto", "--explain", "--require", "chipz"):
+        assert error.count(option) == 1
+
+
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_an_interrupt_leaves_what_was_found_until_then(
+    form: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(asked: Space) -> Iterator[Block]:
+        for number, block in enumerate(blocks(asked, 1)):
+            if number == 1:
+                signal.raise_signal(signal.SIGINT)
+            yield block
+
+    monkeypatch.setattr(watched, "blocks", interrupted)
+    before = signal.getsignal(signal.SIGINT)
+    assert cli.run([*WORDS, *SMALL, "--format", form]) == 130
+    assert signal.getsignal(signal.SIGINT) is before
+    said = capsys.readouterr()
+    assert "interrupted" in said.err
+    if form == "json":
+        answer = json.loads(said.out)
+        assert not answer["complete"]
+        assert len(answer["best"]) == 4
+    else:
+        assert "Interrupted before all layouts were searched" in said.out
 
 
 @pytest.mark.slow
