@@ -14,6 +14,7 @@ def bench(
     *overrides: str,
     points: Annotated[list[int] | None, Parameter(consume_multiple=True, negative=())] = None,
     virtual: int = 0,
+    gradient: bool = False,
     out: Path | None = None,
     format: Literal["table", "json", "csv"] = "table",
     device: Literal["auto", "cpu", "gpu", "tpu"] = "auto",
@@ -33,8 +34,11 @@ def bench(
         Sizes of the searches, such as 1000 1000000; a thousand to ten million when not given.
     virtual
         Devices that the CPU is divided into; one per core when not given.
+    gradient
+        Time derivatives as well; their programs take a minute to compile.
     out
-        File for the figures as JSON, with versions and date.
+        File for the figures as JSON, with versions and date. Rows for other numbers of devices that
+        it holds already stay.
     format
         A table for people, JSON with a stable schema, or CSV.
     device
@@ -46,4 +50,6 @@ def bench(
     from perfmodel.config.library import Library
 
     scenario = Library(configs or ()).scenario(site, workload, overrides=overrides)
-    return deliver(scenario, tuple(points or SIZES), Delivery(out, format, device, virtual))
+    return deliver(
+        scenario, tuple(points or SIZES), Delivery(out, format, device, virtual, gradient)
+    )

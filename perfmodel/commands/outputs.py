@@ -164,6 +164,8 @@ def _bench() -> dict[str, Any]:
         **{name: {"type": "number", "x-unit": "FLOP/s"} for name in rates},
         **{name: {"type": "number", "x-unit": "B/s"} for name in data},
         "share_of_ceiling": {"type": "number", "description": "Of the tighter limit."},
+        "gradient_over_forward": {"type": ["number", "null"], "description": "Of the times."},
+        "load_average": {"type": ["number", "null"], "description": "Of the machine before."},
     }
     title = "Answer of `bench`"
     return {"title": title, "type": "object", "properties": properties, "required": [*properties]}

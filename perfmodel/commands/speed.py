@@ -1,6 +1,8 @@
 """Measures our own speed and prints it as table, JSON or CSV."""
 
 import datetime
+import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,6 +30,8 @@ class Delivery(NamedTuple):
     format: str
     device: Device
     virtual: int
+    gradient: bool = False
+    """Whether derivatives are timed as well, whose programs take a minute to compile."""
 
 
 def deliver(scenario: Scenario, sizes: Sequence[int], delivery: Delivery) -> int:
@@ -53,10 +57,13 @@ def deliver(scenario: Scenario, sizes: Sequence[int], delivery: Delivery) -> int
     sys.stderr.write(device_line(devices, delivery.device))
     from perfmodel.studies.bench import speed
 
-    told = document(speed(scenario, sizes), devices)
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    told = document(speed(scenario, sizes, delivery.gradient), devices)
+    told["load_average"] = load
     if delivery.out is not None:
+        kept = _others(delivery.out, told)
         with whole_file(delivery.out) as file:
-            file.write((json_text(told) + "\n").encode())
+            file.write((json_text(told | {"curve": kept}) + "\n").encode())
     if delivery.format == "json":
         sys.stdout.write(json_text(told) + "\n")
     elif delivery.format == "csv":
@@ -64,6 +71,16 @@ def deliver(scenario: Scenario, sizes: Sequence[int], delivery: Delivery) -> int
     else:
         show(*_tables(told))
     return 0
+
+
+def _others(path: Path, told: dict[str, Any]) -> list[dict[str, Any]]:
+    """Our rows, and those of a file for other numbers of devices of the same versions."""
+    rows = list(told["curve"])
+    if path.exists():
+        known = json.loads(path.read_text(encoding="utf-8"))
+        if known.get("versions") == told["versions"] and known.get("device") == told["device"]:
+            rows += [row for row in known["curve"] if row.get("devices") != told["devices"]]
+    return sorted(rows, key=lambda row: (row["devices"], row["points"]))
 
 
 def _faults(sizes: Sequence[int], virtual: int) -> list[Fault]:
@@ -104,12 +121,13 @@ def document(found: Any, devices: Sequence[Any]) -> dict[str, Any]:
         "versions": installed_versions(),
         "points_per_second": max(row["points_per_s"] for row in found.curve),
         "points_per_core_second": rate,
-        "curve": found.curve,
+        "curve": [{"devices": len(devices)} | row for row in found.curve],
         "first_search_s": found.first_s,
         "flop_per_evaluation": found.work["flop_alone"],
         "flop_per_point": found.work["flop_shared"],
         "bytes_per_point": found.work["bytes"],
         "temporary_bytes": found.work["temporary_bytes"],
+        "gradient_over_forward": found.gradient,
         "flop_per_s": flop,
         "bytes_per_s": data,
         "copy_bytes_per_s": found.ceilings.copy,
@@ -123,7 +141,7 @@ def _tables(told: dict[str, Any]) -> list[Any]:
     keys = ("points", "search_s", "points_per_s", "points_per_core_s")
     curve = [[row[key] for key in keys] for row in told["curve"]]
     name = f"{told['devices']} x {told['device']}"
-    flop, data = "FLOP/s", "B/s"
+    flop, data, ratio = "FLOP/s", "B/s", told["gradient_over_forward"]
     rates = [
         ["operations of the search", _shown(told["flop_per_s"], flop)],
         ["multiply-adds in a loop, in cache", _shown(told["multiply_add_flop_per_s"], flop)],
@@ -133,6 +151,7 @@ def _tables(told: dict[str, Any]) -> list[Any]:
         ["share of the tighter limit", f"{told['share_of_ceiling']:.0%}"],
         ["operations of one evaluation alone", f"{told['flop_per_evaluation']:,.0f}"],
         ["operations of one point, shared parts once", f"{told['flop_per_point']:,.0f}"],
+        *([["gradient over evaluation", f"{ratio:.1f}"]] if ratio else []),
         ["first search of the process", f"{told['first_search_s']:.1f} s"],
     ]
     return [

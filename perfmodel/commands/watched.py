@@ -2,8 +2,10 @@
 
 import signal
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 from perfmodel.search.space import Block, Space, blocks
@@ -12,6 +14,9 @@ from perfmodel.views.terminal import progress
 
 INTERRUPTED = 130
 """Exit status of what a user has interrupted: 128 and the number of the signal."""
+
+PIECE = 8192
+"""Shapes between two looks at what the user wants."""
 
 
 def watched() -> Watch:
@@ -28,15 +33,22 @@ def watched() -> Watch:
         count = len(asked.bases)
         with _until_interrupted(stopped), progress("groups of layouts", count) as done:
             start = 0
-            for block in blocks(asked):
-                yield block
+            for part in chain.from_iterable(map(_parts, blocks(asked))):
+                yield part
                 if stopped.is_set():
                     return
-                end = int(block.base[-1]) + 1 if len(block.base) else start
+                end = int(part.base[-1]) if len(part.base) else start
                 done(end - start)
                 start = end
 
     return Watch(handed_out, stopped)
+
+
+def _parts(block: Block) -> Iterator[Block]:
+    """A block in pieces that take about a second."""
+    for start in range(0, max(len(block.base), 1), PIECE):
+        own = slice(start, start + PIECE)
+        yield Block(block.base[own], block.shapes[own], Counter() if start else block.dropped)
 
 
 @contextmanager

@@ -18,6 +18,8 @@ import jax
 from jax.experimental.compilation_cache import compilation_cache
 from jax.experimental.serialize_executable import deserialize_and_load, serialize
 
+from perfmodel.results.atomic import whole_file
+
 SOURCES = ("perfmodel_kernels", "perfmodel.engine", "perfmodel.search")
 """Packages whose text decides what a program computes."""
 
@@ -121,11 +123,9 @@ def _devices(compiled: Any) -> list[int]:
 
 
 def _write(path: Path, programs: Programs) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         parts = [(_devices(one), serialize(one)) for one in programs.compiled]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(pickle.dumps((parts, programs.notes)))
-        partial.replace(path)
+        with whole_file(path) as file:
+            file.write(pickle.dumps((parts, programs.notes)))
     except Exception:  # a full disk, or a runtime that cannot write programs: not kept
-        partial.unlink(missing_ok=True)
+        return

@@ -10,9 +10,10 @@ from perfmodel.config.schema.scenario import Scenario
 from perfmodel.engine.ceilings import Ceilings, clock, measure
 from perfmodel.engine.search import Limits, search, work_of
 from perfmodel.lowering.site import lower_site
-from perfmodel.search.layouts import GROUP, WIDE
-from perfmodel.search.space import Block, Space, blocks, space
+from perfmodel.search.layouts import GROUP, WIDE, Layouts
+from perfmodel.search.space import Block, Space, blocks, space, written
 from perfmodel.studies.best_layout import job
+from perfmodel.studies.gradient_cost import gradient_ratio
 
 ROUNDS = 3
 """Runs of each size; the fastest counts."""
@@ -31,9 +32,11 @@ class Speed(NamedTuple):
     """Operations and bytes of one evaluation."""
     first_s: float
     """The first search of the process: tracing, compiling or loading, and a thousand points. [s]"""
+    gradient: float | None
+    """Time of throughput with its derivatives by every parameter over that of throughput alone."""
 
 
-def speed(scenario: Scenario, sizes: Sequence[int]) -> Speed:
+def speed(scenario: Scenario, sizes: Sequence[int], gradient: bool = False) -> Speed:
     """Measures searches of some sizes.
 
     Parameters
@@ -42,6 +45,8 @@ def speed(scenario: Scenario, sizes: Sequence[int]) -> Speed:
         The machine and the job whose layouts are evaluated.
     sizes
         Numbers of points.
+    gradient
+        Whether derivatives are timed as well.
 
     Returns
     -------
@@ -64,7 +69,13 @@ def speed(scenario: Scenario, sizes: Sequence[int]) -> Speed:
             spent += LONG / ROUNDS if best < LONG / ROUNDS else LONG
         rates = {"points_per_s": points / best, "points_per_core_s": points / least}
         curve.append({"points": points, "search_s": best, "busy_s": least} | rates)
-    return Speed(ceilings, curve, _work(params, asked), first)
+    ratio = gradient_ratio(params, _few(asked)) if gradient else None
+    return Speed(ceilings, curve, _work(params, asked), first, ratio)
+
+
+def _few(asked: Space) -> Layouts:
+    """The first layouts of a space, written out."""
+    return written(asked._replace(bases=asked.bases[:1], modes=asked.modes[:1]))
 
 
 def _first(asked: Space, points: int) -> Iterator[Block]:

@@ -1,0 +1,76 @@
+"""What a gradient of the whole evaluation costs, in units of the evaluation."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from perfmodel.engine.ceilings import clock
+from perfmodel.engine.run import compiled, flat
+from perfmodel.search.layouts import Layouts
+from perfmodel_kernels.layout import Layout
+from perfmodel_kernels.site import SiteParams, evaluate
+
+POINTS = 1024
+"""Layouts of one call."""
+
+REPEATS = 5
+
+
+def gradient_ratio(params: SiteParams, layouts: Layouts) -> float:
+    """Time of throughput with its derivatives by every parameter over that of throughput alone.
+
+    Parameters
+    ----------
+    params
+        Site and job.
+    layouts
+        Some layouts; they are repeated to fill a call.
+
+    Returns
+    -------
+    float
+        Ratio of the shortest of a few runs each.
+    """
+    form, given = flat(params)
+
+    def throughput(numbers: Any, layout: Layout) -> Any:
+        return jnp.log(evaluate(form.restored(numbers), layout).site.tokens_per_s)
+
+    fields: Any = [np.resize(field, POINTS).astype(np.float32) for field in layouts]
+    return ratio_of_times(throughput, given, Layout(*fields))
+
+
+def ratio_of_times(function: Callable[[Any, Any], Any], shared: Any, points: Any) -> float:
+    """Time of values with derivatives over that of values alone, for many points at once.
+
+    Parameters
+    ----------
+    function
+        Takes what is derived by and one point; returns a number.
+    shared, points
+        Arrays; the first axis of the points is mapped.
+
+    Returns
+    -------
+    float
+        Ratio of the shortest of a few runs each.
+    """
+    both: Any = jax.value_and_grad(function)
+    forward, backward = (
+        _least(compiled(jax.vmap(one, (None, 0))), shared, points) for one in (function, both)
+    )
+    return backward / forward
+
+
+def _least(function: Callable[..., Any], *arguments: Any) -> float:
+    """Shortest time of a call in seconds, the first one apart."""
+    jax.block_until_ready(function(*arguments))
+    times = []
+    for _ in range(REPEATS):
+        started = clock()
+        jax.block_until_ready(function(*arguments))
+        times.append(clock() - started)
+    return min(times)

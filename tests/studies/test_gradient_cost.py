@@ -1,0 +1,19 @@
+"""What a gradient costs, in units of what it is the gradient of."""
+
+import jax.numpy as jnp
+import numpy as np
+
+from perfmodel.studies.gradient_cost import ratio_of_times
+
+WIDTH = 64
+
+
+def test_a_gradient_of_a_long_product_costs_a_few_times_its_value() -> None:
+    def function(matrix: jnp.ndarray, point: jnp.ndarray) -> jnp.ndarray:
+        for _ in range(4):
+            point = jnp.tanh(matrix @ point)
+        return point.sum()
+
+    matrix = np.full((WIDTH, WIDTH), 0.01, np.float32)
+    points = np.ones((512, WIDTH), np.float32)
+    assert 1.2 < ratio_of_times(function, matrix, points) < 60.0
