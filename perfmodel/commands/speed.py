@@ -61,7 +61,7 @@ def deliver(scenario: Scenario, sizes: Sequence[int], delivery: Delivery) -> int
     told = document(speed(scenario, sizes, delivery.gradient), devices)
     told["load_average"] = load
     if delivery.out is not None:
-        kept = _others(delivery.out, told)
+        kept = joined(delivery.out, told)
         with whole_file(delivery.out) as file:
             file.write((json_text(told | {"curve": kept}) + "\n").encode())
     if delivery.format == "json":
@@ -73,8 +73,21 @@ def deliver(scenario: Scenario, sizes: Sequence[int], delivery: Delivery) -> int
     return 0
 
 
-def _others(path: Path, told: dict[str, Any]) -> list[dict[str, Any]]:
-    """Our rows, and those of a file for other numbers of devices of the same versions."""
+def joined(path: Path, told: dict[str, Any]) -> list[dict[str, Any]]:
+    """Rows of a curve with those of a file for other numbers of devices.
+
+    Parameters
+    ----------
+    path
+        File with figures; need not exist. Those of other versions or devices do not count.
+    told
+        What was measured.
+
+    Returns
+    -------
+    list[dict[str, Any]]
+        By devices and points.
+    """
     rows = list(told["curve"])
     if path.exists():
         known = json.loads(path.read_text(encoding="utf-8"))
