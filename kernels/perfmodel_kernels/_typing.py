@@ -1,7 +1,7 @@
 """Scalar types and the names of the physical axes."""
 
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 Scalar = Float[Array, ""] | np.floating | float | int
 """A real number: traced, or a Python or NumPy number."""
@@ -68,3 +68,12 @@ Quantities = Float[Array, "quantity"]
 
 Table = Float[Array, "quantity basis"] | Float[np.ndarray, "quantity basis"]
 """Coefficients of a message-passing method."""
+
+Classes = Float[Array, "class"] | Float[np.ndarray, "class"]
+"""One value per class of failure."""
+
+Place = Int[Array, ""] | np.integer | int
+"""A whole number that tells one thing from others."""
+
+Places = Int[Array, "place"] | Int[np.ndarray, "place"]
+"""Whole numbers that tell things apart."""

@@ -127,3 +127,27 @@ def test_flows_keep_the_annotated_shapes():
     names = ("drain", "fairness", "fixed_point", "flow_lists", "flows")
     found = traced(FLOWING, tuple(f"perfmodel_kernels.{name}" for name in names))
     assert found.returncode == 0, found.stderr[-2000:]
+
+
+FAILING = """
+import numpy as np
+from perfmodel_kernels.checkpoints import Interruption, Saving, goodput
+from perfmodel_kernels.failure_run import Run, failure_events, failure_run
+from perfmodel_kernels.recovery import Restart, restart_time
+from perfmodel_kernels.reliability import Failures, chips_lost, poisson_quantile
+
+saving, stop = Saving(2.0, 30.0, 0.05, 3600.0), Interruption(1800.0, 600.0)
+run = Run(86400.0, 300.0, saving, stop, 1.0)
+for draw in (failure_run, failure_events):
+    jax.eval_shape(draw, np.int32(0), as_arrays(run), np.arange(3))
+jax.eval_shape(goodput, 300.0, as_arrays(saving), as_arrays(stop))
+jax.eval_shape(chips_lost, 64.0, Failures(np.ones(18), np.ones(18)))
+jax.eval_shape(poisson_quantile, 47.0, 0.99)
+jax.eval_shape(restart_time, as_arrays(Restart(*[1.0] * 5)), 1e5, 9.0)
+"""
+
+
+def test_failures_and_checkpoints_keep_their_shapes():
+    names = ("checkpoints", "failure_run", "recovery", "reliability")
+    found = traced(FAILING, tuple(f"perfmodel_kernels.{name}" for name in names))
+    assert found.returncode == 0, found.stderr[-2000:]

@@ -11,11 +11,13 @@ import pytest
 
 from perfmodel_kernels import (
     building,
+    checkpoints,
     collectives,
     drain,
     exchange,
     exposure,
     extremes,
+    failure_run,
     fairness,
     fixed_point,
     flow_lists,
@@ -32,6 +34,8 @@ from perfmodel_kernels import (
     parameters,
     placement,
     power,
+    recovery,
+    reliability,
     roofline,
     schedule,
     schedule_orders,
@@ -95,6 +99,13 @@ HOST = message_passing.Host(*([1.0] * 11))
 MESSAGES = message_methods.RING_ALL_REDUCE
 FLOWS = flows.Flows(np.ones(3), np.zeros((8, 2), np.int32), np.ones(8), np.ones(8))
 FLOW_IDS = flow_lists.Listed(np.zeros(12, np.int32), np.int32(8))
+FAILURES = reliability.Failures(np.ones(18), np.ones(18))
+SLOW = reliability.SlowNodes(1.0, 1.0, 1.3)
+SAVING = checkpoints.Saving(1.0, 1.0, 0.1, 1.0)
+STOP = checkpoints.Interruption(1.0, 1.0)
+RUN = failure_run.Run(1.0, 1.0, SAVING, STOP, 1.0)
+BLOCKS = np.zeros(3, np.int32)
+RESTART = recovery.Restart(*([1.0] * 5))
 METHOD = message_passing.Method(*([1.0] * message_passing.QUANTITIES))
 KERNELS: dict[Callable, tuple] = {
     message_passing.count_bases: (8.0,),
@@ -263,15 +274,32 @@ KERNELS: dict[Callable, tuple] = {
     flows.outcome_of: (FLOWS, 1.0),
     fairness.verify: (FLOWS, np.ones(8), 1e-5),
     drain.drain: (FLOWS, np.ones(8), 0.1),
+    reliability.interrupt_rate: (1e5, FAILURES),
+    reliability.mean_time_to_interrupt: (1e5, FAILURES),
+    reliability.chips_lost: (64.0, FAILURES),
+    reliability.chips_in_repair: (1e5, 1.0, FAILURES),
+    reliability.poisson_quantile: (47.0, 0.99),
+    reliability.corruption_factor: (1e5, 1e-10, 1.0),
+    reliability.slow_node_factor: (1e5, SLOW),
+    reliability.maintenance_factor: (1.0, 1.0),
+    checkpoints.transfer_time: (1.0, 1.0),
+    checkpoints.restart_read: (1.0, 1.0, 1.0),
+    checkpoints.daly_interval: (1.0, 1.0),
+    checkpoints.overlapped_interval: (SAVING, 1.0),
+    checkpoints.goodput: (1.0, SAVING, STOP),
+    recovery.restart_time: (RESTART, 1e5, 1.0),
+    recovery.elastic_goodput: (0.1, 1.0, recovery.Elastic(1.0, 1.0)),
+    failure_run.failure_run: (np.int32(0), RUN, BLOCKS),
+    failure_run.failure_events: (np.int32(0), RUN, BLOCKS),
 }
 """Every public function of the kernels, on an example."""
 
 MODULES = (
-    building, collectives, drain, exchange, exposure, extremes, fairness, fixed_point, flow_lists,
-    flows, in_flight, layout, level_methods, linpack, max_plus, memory, message_methods,
-    message_passing, operators, parameters, placement, power, roofline, schedule, schedule_orders,
-    site, stage_orders, step, step_energy, step_parts, step_timeline, timeline, topology, traffic,
-    transformer, volume,
+    building, checkpoints, collectives, drain, exchange, exposure, extremes, failure_run,
+    fairness, fixed_point, flow_lists, flows, in_flight, layout, level_methods, linpack,
+    max_plus, memory, message_methods, message_passing, operators, parameters, placement, power,
+    recovery, reliability, roofline, schedule, schedule_orders, site, stage_orders, step,
+    step_energy, step_parts, step_timeline, timeline, topology, traffic, transformer, volume,
 )  # fmt: skip
 EAGER = {
     transformer.contract,
