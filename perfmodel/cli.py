@@ -19,6 +19,7 @@ VERBS = {
     "estimate": "perfmodel.commands.estimate:estimate",
     "search": "perfmodel.commands.search:search",
     "power": "perfmodel.commands.power:power",
+    "goodput": "perfmodel.commands.goodput:goodput",
     "network": "perfmodel.commands.network:network",
     "validate": "perfmodel.commands.validate:validate",
     "calibrate": "perfmodel.commands.calibrate:calibrate",

@@ -5,8 +5,10 @@ from perfmodel.config.schema.chip import Chip
 from perfmodel.config.schema.fabric import Fabric
 from perfmodel.config.schema.model import Model
 from perfmodel.config.schema.node import Node
+from perfmodel.config.schema.reliability import Reliability
 from perfmodel.config.schema.site import Site
 from perfmodel.config.schema.stack import Stack
+from perfmodel.config.schema.storage import Storage
 from perfmodel.config.schema.workload import Workload
 
 KINDS: dict[str, type[Named]] = {
@@ -17,6 +19,8 @@ KINDS: dict[str, type[Named]] = {
     "models": Model,
     "workloads": Workload,
     "stacks": Stack,
+    "storage": Storage,
+    "reliability": Reliability,
 }
 """Folder to schema; a new kind is one line here."""
 

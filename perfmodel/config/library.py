@@ -164,6 +164,25 @@ class Library:
         """
         return resolution.platform(self, site, stack, overrides, partition=partition)
 
+    def single(self, noun: str, name: str, overrides: Sequence[Override | str] = ()) -> Any:
+        """Resolve one config that no site or workload names, such as a storage.
+
+        Parameters
+        ----------
+        noun
+            Such as ``storage``.
+        name
+            Name of the config.
+        overrides
+            Of this noun alone, such as ``storage.write_bandwidth=1 TB/s``.
+
+        Returns
+        -------
+        Any
+            Object of the kind's schema, in SI.
+        """
+        return resolution.single_config(self, noun, name, overrides)
+
     def scenario(
         self,
         site: str,

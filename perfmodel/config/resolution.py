@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 MACHINE = ("site", "node", "chip", "fabric")
 """Nouns of a machine."""
 
+JOB = (*MACHINE, "workload", "model", "stack", "layout")
+"""Nouns of a job on a machine."""
+
 Overrides = Sequence[Override | str]
 
 
@@ -71,6 +74,16 @@ class Draft:
         for part in path:
             value = value[part] if isinstance(part, int) else getattr(value, part)
         return value
+
+
+def single_config(library: "Library", noun: str, name: str, overrides: Overrides) -> Any:
+    """Resolve one config that nothing else names, with the overrides of its noun."""
+    asked = _request(library, overrides)
+    strangers = (one.override for one in asked.settings if one.noun != noun)
+    refuse(
+        replace(_stranger(one, MACHINE, noun), expected=f"a field of {noun}") for one in strangers
+    )
+    return _draft(asked, noun, name).config
 
 
 def machine(library: "Library", site: str, overrides: Overrides, partition: int) -> Machine:
@@ -119,7 +132,8 @@ def scenario(
 ) -> Scenario:
     """Resolve a job on one partition of a site; the faults of all its configs at once."""
     asked = _request(library, overrides)
-    found: list[Fault] = []
+    strangers = [one.override for one in asked.settings if one.noun not in JOB]
+    found = [_stranger(override, JOB, "a job") for override in strangers]
     place = attempt(found, _draft, asked, "site", site)
     job = attempt(found, _draft, asked, "workload", workload)
     if place:
@@ -218,9 +232,9 @@ def _layout(asked: Request) -> Layout | None:
     raise Faults(replace(fault, field=f"layout.{fault.field}") for fault in faults)
 
 
-def _stranger(override: Override, nouns: Sequence[str]) -> Fault:
+def _stranger(override: Override, nouns: Sequence[str], whole: str = "a machine") -> Fault:
     return Fault(
-        problem="does not belong to a machine",
+        problem=f"does not belong to {whole}",
         file=SOURCE,
         field=override.path,
         expected=f"a field of its {', '.join(nouns[:-1])} or {nouns[-1]}",

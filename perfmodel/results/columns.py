@@ -187,3 +187,36 @@ POWER = (
     Column("reused_heat", "W", "heat put to use", "MW"),
 )
 """Quantities of power that studies add to the rows of an evaluation."""
+
+GOODPUT = {
+    column.name: column
+    for column in (
+        Column("goodput", "", "goodput", "%"),
+        Column("mtti", "s", "mean time to interrupt", "min"),
+        Column("checkpoint_interval", "s", "work between checkpoints"),
+        Column("restart", "s", "restart", "min"),
+        Column("load", "s", "of it, reading the checkpoint"),
+        Column("write", "s", "writing a checkpoint"),
+        Column("stage", "s", "copying it off the chips"),
+        Column("synchronous_goodput", "", "goodput, synchronous checkpoints", "%"),
+        Column("asynchronous_goodput", "", "goodput, asynchronous checkpoints", "%"),
+        Column("memory_goodput", "", "goodput, copies in memory and storage", "%"),
+        Column("elastic_goodput", "", "goodput, elastic data parallelism", "%"),
+        Column("replica_chips", "", "chips of a replica"),
+        Column("corruption_factor", "", "left by silent corruption", "%"),
+        Column("slow_factor", "", "left by slow nodes", "%"),
+        Column("maintenance_factor", "", "left by planned stops", "%"),
+        Column("useful_share", "", "useful share of the time", "%"),
+        Column("useful_tokens_per_s", "", "useful tokens/s"),
+        Column("spares_needed", "", "spare chips that cover repairs"),
+        Column("spares_left", "", "chips that the layout leaves"),
+        Column("failure_rate", "1/s", "failures per node"),
+        Column("job_chips", "", "chips of the job"),
+        Column("days", "s", "days", "d"),
+        Column("predicted_low", "", "closed form, low", "%"),
+        Column("predicted_high", "", "high", "%"),
+        Column("published_low", "", "published, low", "%"),
+        Column("published_high", "", "high", "%"),
+    )
+}
+"""Quantities of goodput, by name."""

@@ -23,6 +23,7 @@ from perfmodel_kernels import (
     flow_lists,
     flows,
     in_flight,
+    job_goodput,
     layout,
     level_methods,
     linpack,
@@ -289,6 +290,11 @@ KERNELS: dict[Callable, tuple] = {
     checkpoints.goodput: (1.0, SAVING, STOP),
     recovery.restart_time: (RESTART, 1e5, 1.0),
     recovery.elastic_goodput: (0.1, 1.0, recovery.Elastic(1.0, 1.0)),
+    job_goodput.job_goodput: (
+        job_goodput.Spread(1e5, 64.0, 98.0, 5.0),
+        job_goodput.Habits(FAILURES, RESTART, recovery.Elastic(1.0, 1.0), SLOW, *([0.5] * 6)),
+        job_goodput.Store(*([1.0] * 8)),
+    ),
     failure_run.failure_run: (np.int32(0), RUN, BLOCKS),
     failure_run.failure_events: (np.int32(0), RUN, BLOCKS),
 }
@@ -296,8 +302,8 @@ KERNELS: dict[Callable, tuple] = {
 
 MODULES = (
     building, checkpoints, collectives, drain, exchange, exposure, extremes, failure_run,
-    fairness, fixed_point, flow_lists, flows, in_flight, layout, level_methods, linpack,
-    max_plus, memory, message_methods, message_passing, operators, parameters, placement, power,
+    fairness, fixed_point, flow_lists, flows, in_flight, job_goodput, layout, level_methods,
+    linpack, max_plus, memory, message_methods, message_passing, operators, parameters, placement, power,
     recovery, reliability, roofline, schedule, schedule_orders, site, stage_orders, step,
     step_energy, step_parts, step_timeline, timeline, topology, traffic, transformer, volume,
 )  # fmt: skip

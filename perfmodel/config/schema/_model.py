@@ -80,6 +80,7 @@ Temperature = Annotated[float, Quantity("K")]
 CarbonIntensity = Annotated[float, Quantity("kg/J")]
 WaterUsage = Annotated[float, Quantity("m^3/J", least=0.0)]
 Money = Annotated[float, Quantity("EUR")]
+Rate = Annotated[float, Quantity("1/s")]
 
 
 class Config(BaseModel):
