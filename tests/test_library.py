@@ -10,12 +10,15 @@ import jax.numpy as jnp
 import pytest
 from pydantic import BaseModel
 
+from perfmodel.config.library import Library as ConfigLibrary
 from perfmodel.config.schema.chip import Chip
 from perfmodel.config.schema.fabric import Fabric
 from perfmodel.config.schema.model import Model
 from perfmodel.config.schema.node import Node
+from perfmodel.config.schema.reliability import Reliability
 from perfmodel.config.schema.site import Site
 from perfmodel.config.schema.stack import Stack
+from perfmodel.config.schema.storage import Storage
 from perfmodel.config.schema.workload import Workload
 from perfmodel.lowering.chip import lower_power
 from perfmodel.lowering.site import lower_facility
@@ -32,6 +35,8 @@ KINDS: dict[str, type[BaseModel]] = {
     "models": Model,
     "workloads": Workload,
     "stacks": Stack,
+    "storage": Storage,
+    "reliability": Reliability,
 }
 NUMBER_LINE = re.compile(r'^\s*\w+ = ("?-?\d[^#]*?)\s*(#.*)?$')
 PUBLISHED_PUE = {
@@ -263,3 +268,23 @@ def attention_parameters(model: Model) -> float:
     queries = heads.heads * query * (low.q_rank or model.hidden) + model.hidden * low.q_rank
     keys = model.hidden * (low.kv_rank + low.rope_dim)
     return (queries + keys + low.kv_rank * heads.heads * (low.nope_dim + width) + out) / 1e9
+
+
+def test_the_base_rate_of_failures_is_that_of_its_counts():
+    """419 of 16,384 GPUs in 1,296 hours, per node of eight."""
+    base = ConfigLibrary().load("reliability", "base")
+    assert sum(one.count for one in base.classes) == 419
+    counted = 419.0 / (16384 / 8) / (1296.0 * 3600.0)
+    assert base.failures.rate == pytest.approx(counted, rel=0.001)
+    assert base.corruption.rate == pytest.approx(6.0 / 16384 / (1296.0 * 3600.0), rel=0.002)
+
+
+def test_cases_of_reliability_stand_in_their_order():
+    low, base, high = (
+        ConfigLibrary().load("reliability", name) for name in ("low", "base", "high")
+    )
+    for path in ("failures.rate", "restart.detect", "service.repair", "corruption.latency"):
+        first, second = path.split(".")
+        values = [getattr(getattr(case, first), second) for case in (low, base, high)]
+        assert values == sorted(values)
+        assert values[0] < values[2]

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from perfmodel.config.faults import Fault, attempt, refuse
+from perfmodel.config.faults import Fault, Faults, attempt
 from perfmodel.config.library import Library
 from perfmodel.engine.devices import Device, device_line, open_devices
 from perfmodel.results.atomic import check_folder
@@ -73,9 +73,8 @@ def ask(asked: Asked, library: Library) -> Question:
     for name in asked.cases:
         case = attempt(found, library.single, "reliability", name, mine["reliability"])
         cases |= {name: case} if case else {}
-    refuse(dict.fromkeys(found))
-    if scenario is None:
-        raise ValueError("a fault was found and not refused")
+    if not (scenario and storage) or found:
+        raise Faults(dict.fromkeys(found))
     check_layout(scenario)
     return Question(scenario, storage, cases, asked.way)
 
@@ -135,7 +134,8 @@ def document(found: Answered, files: list[Path], wall: float) -> dict[str, Any]:
     dict[str, Any]
         Keys that others rely on, see the schema of the verb.
     """
-    middle = found.cases[len(found.cases) // 2] if found.cases else dict.fromkeys(STABLE)
+    nothing: dict[str, Any] = dict.fromkeys(STABLE)
+    middle = found.cases[len(found.cases) // 2] if found.cases else nothing
     labels = {name: found.row[name] for name in ("site", "workload", "chips", "layout", "reason")}
     drawn = found.drawn._asdict() if found.drawn else None
     return {

@@ -11,6 +11,7 @@ from perfmodel.config.kinds import KINDS, NOUNS
 from perfmodel.results.columns import (
     COLUMNS,
     FLOWS,
+    GOODPUT,
     MEMORY_SPLIT,
     NETWORK,
     POWER,
@@ -115,6 +116,25 @@ def _power() -> dict[str, Any]:
     }
     title = "Answer of `power`"
     return {"title": title, "type": "object", "properties": properties, "required": [*properties]}
+
+
+def _goodput() -> dict[str, Any]:
+    rows = {"type": "array", "items": {"type": "object"}}
+    texts = ("site", "workload", "layout", "reason", "case", "reliability", "way")
+    shown = [GOODPUT[name] for name in GOODPUT_KEYS]
+    properties = {
+        **{name: {"type": "string"} for name in texts},
+        "chips": {"type": "integer"},
+        **{column.key: _column(column) for column in shown},
+        "cases": {**rows, "description": "The same quantities by reliability config."},
+        "drawn": {"type": ["object", "null"], "description": "Runs drawn failure by failure."},
+        "published": {**rows, "description": "Published shares beside the closed form."},
+        "files": {"type": "array", "items": {"type": "string"}},
+        "wall_s": WALL,
+    }
+    required = ["goodput", "mtti_s", "checkpoint_interval_s", "cases", "files", "wall_s"]
+    title = "Answer of `goodput`, the middle case in front"
+    return {"title": title, "type": "object", "properties": properties, "required": required}
 
 
 def _search() -> dict[str, Any]:
@@ -250,6 +270,14 @@ def _split(labels: Mapping[str, str], unit: str) -> dict[str, Any]:
 LABELS = ("name", "site", "workload", "layout", "chip", "stack", "precision")
 """Texts of a row beside its quantities."""
 
+GOODPUT_KEYS = (
+    *("goodput", "mtti", "checkpoint_interval", "restart", "load", "write", "stage"),
+    *("synchronous_goodput", "asynchronous_goodput", "memory_goodput", "elastic_goodput"),
+    *("corruption_factor", "slow_factor", "maintenance_factor", "useful_share"),
+    *("useful_tokens_per_s", "job_chips", "replica_chips", "spares_needed", "spares_left"),
+)
+"""Quantities of a case of goodput."""
+
 STABLE = (
     *("name", "workload", "chips", "layout", "step_time_s", "tokens_per_s"),
     *("tokens_per_s_per_chip", "mfu", "site_power_w", "energy_per_token_j", "feasible"),
@@ -272,6 +300,7 @@ OUTPUTS: dict[str, Callable[[], dict[str, Any]]] = {
     "estimate": _estimate,
     "search": _search,
     "power": _power,
+    "goodput": _goodput,
     "bench": _bench,
     "validate": validation_schema,
     "calibrate": calibration_schema,

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from perfmodel.engine.run import compiled, compiled_fully, compiled_once
+from perfmodel_kernels._typing import Real
 from perfmodel_kernels.failure_run import BLOCK, Kept, Run, failure_run
 from perfmodel_kernels.job_goodput import Habits, JobGoodput, Spread, Store, job_goodput
 from perfmodel_kernels.recovery import Restart
@@ -125,7 +126,7 @@ def _single() -> Callable:
 
 @cache
 def _over_grid() -> Callable:
-    def one(job: Job, rate: jax.Array, restart: jax.Array) -> jax.Array:
+    def one(job: Job, rate: jax.Array, restart: jax.Array) -> Real:
         spread, habits, store = job
         failures = habits.failures._replace(rate=habits.failures.rate * rate)
         whole = Restart(restart, 0.0, 0.0, 0.0, 0.0)

@@ -224,6 +224,63 @@ message = "0.3 us"           # measured
 hidden_steps = 0.5           # measured
 """
 
+STORAGE = """\
+# A file system.
+name = "Small storage"
+write_bandwidth = "1 TB/s"   # measured
+read_bandwidth = "2 TB/s"    # measured
+readers = 0.5                # estimate
+"""
+
+RELIABILITY = """\
+# Failures.
+name = "Small failures"
+
+[failures]
+node_chips = 8               # a node
+rate = "0.004 1/d"           # counted
+shape = 1.0                  # estimate
+
+[[classes]]
+name = "GPU"
+count = 9                    # counted
+
+[[classes]]
+name = "Switch"
+count = 1                    # counted
+takes = "domain"
+
+[restart]
+detect = "30 s"              # measured
+evict = "10 s"               # measured
+reschedule = "50 s"          # measured
+initialize = "10 s"          # measured
+initialize_per_chip = "1 ms" # measured
+
+[checkpoint]
+state = "14 B"               # measured
+weights = "2 B"              # measured
+peer_loss = 0.05             # estimate
+
+[elastic]
+rejoin = "10 min"            # measured
+stall = "3 min"              # measured
+
+[slow_nodes]
+rate = "0.0004 1/d"          # estimate
+stay = "10 min"              # estimate
+slow_down = 1.3              # measured
+
+[corruption]
+rate = "3e-7 1/h"            # counted
+latency = "30 min"           # estimate
+
+[service]
+repair = "1 d"               # estimate
+covered = 0.99               # estimate
+maintenance_interval = "1 d" # counted
+"""
+
 SMALL = {
     "chips/small": CHIP,
     "nodes/small-node": NODE,
@@ -232,6 +289,8 @@ SMALL = {
     "models/small-model": MODEL,
     "workloads/small-job": WORKLOAD,
     "stacks/small-stack": STACK,
+    "storage/small-storage": STORAGE,
+    "reliability/small-failures": RELIABILITY,
 }
 
 Write = Callable[[str, str], Path]

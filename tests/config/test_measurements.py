@@ -21,6 +21,7 @@ OTHERS = {
     "power_hpl.csv": 16,
     "power_training.csv": 6,
     "power_states.csv": 12,
+    "goodput.csv": 3,
 }
 
 

@@ -303,8 +303,8 @@ KERNELS: dict[Callable, tuple] = {
 MODULES = (
     building, checkpoints, collectives, drain, exchange, exposure, extremes, failure_run,
     fairness, fixed_point, flow_lists, flows, in_flight, job_goodput, layout, level_methods,
-    linpack, max_plus, memory, message_methods, message_passing, operators, parameters, placement, power,
-    recovery, reliability, roofline, schedule, schedule_orders, site, stage_orders, step,
+    linpack, max_plus, memory, message_methods, message_passing, operators, parameters, placement,
+    power, recovery, reliability, roofline, schedule, schedule_orders, site, stage_orders, step,
     step_energy, step_parts, step_timeline, timeline, topology, traffic, transformer, volume,
 )  # fmt: skip
 EAGER = {
