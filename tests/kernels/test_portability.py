@@ -14,6 +14,7 @@ from perfmodel_kernels import (
     checkpoints,
     collectives,
     drain,
+    economics,
     exchange,
     exposure,
     extremes,
@@ -295,17 +296,26 @@ KERNELS: dict[Callable, tuple] = {
         job_goodput.Habits(FAILURES, RESTART, recovery.Elastic(1.0, 1.0), SLOW, *([0.5] * 6)),
         job_goodput.Store(*([1.0] * 8)),
     ),
+    economics.recovery_factor: (0.08, 5.0),
+    economics.private_loss: (0.1, 0.3),
+    economics.weighted_cost_of_capital: (economics.Fund(*([0.1] * 6)),),
+    economics.yearly_cost: (economics.Outlay(*([1.0] * 4)), economics.Terms(0.1, 5.0, 14.0)),
+    economics.chip_hour_cost: (1.0, 0.8),
+    economics.million_tokens_cost: (1.0, 1.0, 0.9),
+    economics.declined_price: (1.0, 0.25, 3.0),
+    economics.million_tokens_carbon: (1.0, 1e-7, 1e-9),
     failure_run.failure_run: (np.int32(0), RUN, BLOCKS),
     failure_run.failure_events: (np.int32(0), RUN, BLOCKS),
 }
 """Every public function of the kernels, on an example."""
 
 MODULES = (
-    building, checkpoints, collectives, drain, exchange, exposure, extremes, failure_run,
-    fairness, fixed_point, flow_lists, flows, in_flight, job_goodput, layout, level_methods,
-    linpack, max_plus, memory, message_methods, message_passing, operators, parameters, placement,
-    power, recovery, reliability, roofline, schedule, schedule_orders, site, stage_orders, step,
-    step_energy, step_parts, step_timeline, timeline, topology, traffic, transformer, volume,
+    building, checkpoints, collectives, drain, economics, exchange, exposure, extremes,
+    failure_run, fairness, fixed_point, flow_lists, flows, in_flight, job_goodput, layout,
+    level_methods, linpack, max_plus, memory, message_methods, message_passing, operators,
+    parameters, placement, power, recovery, reliability, roofline, schedule, schedule_orders,
+    site, stage_orders, step, step_energy, step_parts, step_timeline, timeline, topology,
+    traffic, transformer, volume,
 )  # fmt: skip
 EAGER = {
     transformer.contract,
