@@ -12,9 +12,11 @@ from pydantic import BaseModel
 
 from perfmodel.config.library import Library as ConfigLibrary
 from perfmodel.config.schema.chip import Chip
+from perfmodel.config.schema.costs import Costs
 from perfmodel.config.schema.fabric import Fabric
 from perfmodel.config.schema.model import Model
 from perfmodel.config.schema.node import Node
+from perfmodel.config.schema.programme import Programme
 from perfmodel.config.schema.reliability import Reliability
 from perfmodel.config.schema.site import Site
 from perfmodel.config.schema.stack import Stack
@@ -37,6 +39,8 @@ KINDS: dict[str, type[BaseModel]] = {
     "stacks": Stack,
     "storage": Storage,
     "reliability": Reliability,
+    "costs": Costs,
+    "programmes": Programme,
 }
 NUMBER_LINE = re.compile(r'^\s*\w+ = ("?-?\d[^#]*?)\s*(#.*)?$')
 PUBLISHED_PUE = {

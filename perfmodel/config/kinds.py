@@ -2,9 +2,11 @@
 
 from perfmodel.config.schema._model import Named
 from perfmodel.config.schema.chip import Chip
+from perfmodel.config.schema.costs import Costs
 from perfmodel.config.schema.fabric import Fabric
 from perfmodel.config.schema.model import Model
 from perfmodel.config.schema.node import Node
+from perfmodel.config.schema.programme import Programme
 from perfmodel.config.schema.reliability import Reliability
 from perfmodel.config.schema.site import Site
 from perfmodel.config.schema.stack import Stack
@@ -21,6 +23,8 @@ KINDS: dict[str, type[Named]] = {
     "stacks": Stack,
     "storage": Storage,
     "reliability": Reliability,
+    "costs": Costs,
+    "programmes": Programme,
 }
 """Folder to schema; a new kind is one line here."""
 

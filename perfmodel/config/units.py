@@ -21,6 +21,7 @@ EXAMPLES = {
     "B/s": "3.35 TB/s",
     "EUR": "25000 EUR",
     "EUR/J": "0.09 EUR/kWh",
+    "EUR/W": "8.3 USD/W",
     "FLOP": "3.8e25 FLOP",
     "FLOP/s": "989.4 TFLOP/s",
     "Hz": "1980 MHz",
@@ -29,6 +30,7 @@ EXAMPLES = {
     "J/FLOP": "0.84 pJ/FLOP",
     "K": "10.5 degC",
     "W": "700 W",
+    "kg": "300 kg",
     "kg/J": "380 g/kWh",
     "m": "30 m",
     "m^3/J": "0.3 L/kWh",
@@ -36,8 +38,11 @@ EXAMPLES = {
 }
 """What a user may write, by SI unit."""
 
-PER_ENERGY = {"kg/J": "g/kWh", "m^3/J": "L/kWh"}
+PER_ENERGY = {"EUR/J": "EUR/MWh", "kg/J": "g/kWh", "m^3/J": "L/kWh"}
 """What an amount per energy is shown in, by SI unit."""
+
+UNPREFIXED = ("kg", "EUR/W")
+"""Shown as they are."""
 
 PREFIXES = {-12: "p", -9: "n", -6: "u", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P"}
 """Power of ten to the prefix in which a config shows it."""
@@ -177,7 +182,13 @@ def _display(value: float, unit: str) -> str:
         return "degC"
     if unit in PER_ENERGY:
         return PER_ENERGY[unit]
-    if not unit or unit[0].isdigit() or not math.isfinite(value) or value == 0.0:
+    if (
+        not unit
+        or unit[0].isdigit()
+        or unit in UNPREFIXED
+        or not math.isfinite(value)
+        or value == 0.0
+    ):
         return unit
     power = 3 * math.floor(math.log10(abs(value)) / 3)
     highest = 0 if unit == "s" else max(PREFIXES)

@@ -281,6 +281,52 @@ covered = 0.99               # estimate
 maintenance_interval = "1 d" # counted
 """
 
+COSTS = """\
+# Costs.
+name = "Small costs"
+building = "9 EUR/W"         # counted
+equipment_years = 5.0        # counted
+building_years = 14.0        # counted
+operation = 0.01             # counted
+utilization = 0.8            # estimate
+grid_fee = "20 EUR/MWh"      # estimate
+
+[capital]
+public_share = 0.3           # estimate
+public_return = 0.0          # estimate
+private_return = 0.1         # estimate
+debt_share = 0.4             # estimate
+debt_rate = 0.05             # estimate
+loss_rate = 0.02             # estimate
+
+[[generations]]
+chip = "small"
+equipment = "30000 EUR"      # counted
+embodied = "300 kg"          # estimate
+
+[[countries]]
+code = "DE"
+price = "80 EUR/MWh"         # counted
+carbon = "346 g/kWh"         # counted
+"""
+
+PROGRAMME = """\
+# A programme.
+name = "Small programme"
+total = "1e9 EUR"            # announced
+ratio = 4.0                  # announced
+
+[gigafactories]
+budget = "4e8 EUR"           # announced
+sites = 1                    # announced
+chips = 4000                 # announced
+
+[factories]
+budget = "1e8 EUR"           # announced
+sites = 2                    # announced
+chips = 1000                 # announced
+"""
+
 SMALL = {
     "chips/small": CHIP,
     "nodes/small-node": NODE,
@@ -291,6 +337,8 @@ SMALL = {
     "stacks/small-stack": STACK,
     "storage/small-storage": STORAGE,
     "reliability/small-failures": RELIABILITY,
+    "costs/small-costs": COSTS,
+    "programmes/small-programme": PROGRAMME,
 }
 
 Write = Callable[[str, str], Path]

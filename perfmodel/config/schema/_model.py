@@ -81,6 +81,9 @@ CarbonIntensity = Annotated[float, Quantity("kg/J")]
 WaterUsage = Annotated[float, Quantity("m^3/J", least=0.0)]
 Money = Annotated[float, Quantity("EUR")]
 Rate = Annotated[float, Quantity("1/s")]
+Mass = Annotated[float, Quantity("kg", least=0.0)]
+PricePerEnergy = Annotated[float, Quantity("EUR/J", least=0.0)]
+PricePerPower = Annotated[float, Quantity("EUR/W")]
 
 
 class Config(BaseModel):
