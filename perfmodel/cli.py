@@ -20,6 +20,7 @@ VERBS = {
     "search": "perfmodel.commands.search:search",
     "power": "perfmodel.commands.power:power",
     "goodput": "perfmodel.commands.goodput:goodput",
+    "cost": "perfmodel.commands.cost:cost",
     "network": "perfmodel.commands.network:network",
     "validate": "perfmodel.commands.validate:validate",
     "calibrate": "perfmodel.commands.calibrate:calibrate",

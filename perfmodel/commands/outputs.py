@@ -10,6 +10,7 @@ from perfmodel.config.json_schema import DRAFT, config_schema
 from perfmodel.config.kinds import KINDS, NOUNS
 from perfmodel.results.columns import (
     COLUMNS,
+    COST,
     FLOWS,
     GOODPUT,
     MEMORY_SPLIT,
@@ -135,6 +136,20 @@ def _goodput() -> dict[str, Any]:
     required = ["goodput", "mtti_s", "checkpoint_interval_s", "cases", "files", "wall_s"]
     title = "Answer of `goodput`, the middle case in front"
     return {"title": title, "type": "object", "properties": properties, "required": required}
+
+
+def _cost() -> dict[str, Any]:
+    texts = ("site", "workload", "layout", "case")
+    shown = [column for name, column in COST.items() if name not in COST_OF_PROGRAMMES]
+    rows = {"type": "array", "items": {"type": "object"}}
+    properties = {
+        **{name: {"type": "string"} for name in texts},
+        "chips": {"type": "integer"},
+        **{column.key: _column(column) for column in shown},
+        "cases": {**rows, "description": "The same quantities by config of costs."},
+    }
+    title = "Answer of `cost SITE WORKLOAD`, the middle case in front"
+    return {"title": title, "type": "object", "properties": properties, "required": [*properties]}
 
 
 def _search() -> dict[str, Any]:
@@ -270,6 +285,9 @@ def _split(labels: Mapping[str, str], unit: str) -> dict[str, Any]:
 LABELS = ("name", "site", "workload", "layout", "chip", "stack", "precision")
 """Texts of a row beside its quantities."""
 
+COST_OF_PROGRAMMES = ("chips_bought", "share_of_announced", "provisioned")
+"""Quantities that only a programme has."""
+
 GOODPUT_KEYS = (
     *("goodput", "mtti", "checkpoint_interval", "restart", "load", "write", "stage"),
     *("synchronous_goodput", "asynchronous_goodput", "memory_goodput", "elastic_goodput"),
@@ -301,6 +319,7 @@ OUTPUTS: dict[str, Callable[[], dict[str, Any]]] = {
     "search": _search,
     "power": _power,
     "goodput": _goodput,
+    "cost": _cost,
     "bench": _bench,
     "validate": validation_schema,
     "calibrate": calibration_schema,

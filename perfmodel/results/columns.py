@@ -36,6 +36,8 @@ SUFFIX = {
     "FLOP": "flop",
     "FLOP/s": "flop_per_s",
     "1/s": "per_s",
+    "EUR": "eur",
+    "kg": "kg",
     "m^3/s": "m3_per_s",
 }
 
@@ -220,3 +222,26 @@ GOODPUT = {
     )
 }
 """Quantities of goodput, by name."""
+
+COST = {
+    column.name: column
+    for column in (
+        Column("equipment", "EUR", "equipment of a chip"),
+        Column("building", "EUR", "building of a chip"),
+        Column("capital", "EUR", "capital of a chip"),
+        Column("capital_rate", "", "cost of capital", "%"),
+        Column("energy", "EUR", "energy of a chip and year"),
+        Column("yearly", "EUR", "cost of a chip and year"),
+        Column("chip_hour", "EUR", "chip-hour"),
+        Column("useful_share", "", "useful share of the time", "%"),
+        Column("useful_chip_hour", "EUR", "useful chip-hour"),
+        Column("million_tokens", "EUR", "million tokens"),
+        Column("run", "EUR", "run"),
+        Column("million_tokens_carbon", "kg", "carbon of a million tokens", "g"),
+        Column("run_carbon", "kg", "carbon of the run", "t"),
+        Column("chips_bought", "", "chips"),
+        Column("share_of_announced", "", "of those announced", "%"),
+        Column("provisioned", "W", "provisioned power", "MW"),
+    )
+}
+"""Quantities of cost, by name."""

@@ -1,0 +1,131 @@
+"""Answers questions of cost and prints them."""
+
+import sys
+from typing import Any, NamedTuple
+
+from rich.text import Text
+
+from perfmodel.config.faults import Fault, Faults
+from perfmodel.config.library import Library
+from perfmodel.config.schema.scenario import Scenario
+from perfmodel.engine.devices import Device, device_line, open_devices
+from perfmodel.engine.goodput import evaluate_goodput
+from perfmodel.results.canonical import csv_text, json_text
+from perfmodel.results.columns import COST
+from perfmodel.studies.best_layout import best_row
+from perfmodel.studies.cost import Place, Row, Work, job_cost, place_of
+from perfmodel.studies.goodput import Question, case_row, job_of
+from perfmodel.studies.legality import check_layout
+from perfmodel.studies.programme import contradictions, purchases
+from perfmodel.views.comparison import columns_of
+from perfmodel.views.terminal import facts, show, table
+
+PRICED = "llama3-405b"
+"""Workload under which the sites of a programme draw their power."""
+
+
+class Asked(NamedTuple):
+    """What the user named."""
+
+    site: str | None
+    workload: str | None
+    programme: str | None
+    overrides: tuple[str, ...]
+    designs: tuple[str, ...]
+    storage: str
+    cases: tuple[str, ...]
+
+
+def deliver(asked: Asked, library: Library, form: str, device: Device) -> int:
+    """Answers and prints.
+
+    Parameters
+    ----------
+    asked
+        Names and overrides.
+    library
+        Where configs come from.
+    form
+        ``table``, ``json`` or ``csv``.
+    device
+        Where the kernels run.
+
+    Returns
+    -------
+    int
+        Exit status.
+    """
+    if asked.programme is None and not (asked.site and asked.workload):
+        expected = "a site and a workload, or --programme NAME"
+        raise Faults([Fault(problem="nothing to price is named", expected=expected)])
+    mine = [text for text in asked.overrides if text.startswith("cost.")]
+    prices = {name: library.single("cost", name, mine) for name in asked.cases}
+    rest = [text for text in asked.overrides if not text.startswith("cost.")]
+    sys.stderr.write(device_line(open_devices(device), device))
+    if asked.programme is not None:
+        return _programme(asked, library, prices, form)
+    scenario = library.scenario(str(asked.site), str(asked.workload), overrides=rest)
+    return _job(asked, library, (scenario, prices), form)
+
+
+def _job(asked: Asked, library: Library, priced: tuple[Scenario, dict], form: str) -> int:
+    scenario, prices = priced
+    check_layout(scenario)
+    row = best_row(scenario)
+    title = f"{row['workload']} on {row['site']} ({row['chips']:,} chips)"
+    if not row["layout"]:
+        raise Faults([Fault(problem=f"{title}: {row['reason']}")])
+    place = place_of(scenario, _chip_id(library, scenario), row)
+    storage = library.load("storage", asked.storage)
+    rows = []
+    for name, costs in prices.items():
+        case = library.load("reliability", name)
+        question = Question(scenario, storage, {name: case}, "asynchronous")
+        job = job_of(question, case, row)
+        useful = case_row(question, name, job, evaluate_goodput(job), row)["useful_share"]
+        work = Work(row["tokens_per_s"] / row["chips"], useful, scenario.workload.tokens)
+        rows.append({"case": name} | job_cost(costs, place, work))
+    if form == "json":
+        labels = {name: row[name] for name in ("site", "workload", "chips", "layout")}
+        sys.stdout.write(json_text({**labels, **rows[len(rows) // 2], "cases": rows}) + "\n")
+    elif form == "csv":
+        sys.stdout.write(csv_text(columns_of(rows)))
+    else:
+        names = [one["case"] for one in rows]
+        show(facts(title, names, [c for c in COST.values() if c.key in rows[0]], rows))
+    return 0
+
+
+def _chip_id(library: Library, scenario: Scenario) -> str:
+    """Name of the chip's config, by what it is called."""
+    chip = scenario.machine.chip
+    found = (
+        name for name in library.names("chips") if library.load("chips", name).name == chip.name
+    )
+    return next(found, chip.name)
+
+
+def _programme(asked: Asked, library: Library, prices: dict, form: str) -> int:
+    programme = library.load("programmes", str(asked.programme))
+    places: dict[str, Place] = {}
+    for name in asked.designs:
+        scenario = library.scenario(name, PRICED)
+        row = best_row(scenario)
+        places[name] = place_of(scenario, _chip_id(library, scenario), row)
+    rows: list[Row] = purchases(programme, prices, places)
+    said = contradictions(programme, rows)
+    if form == "json":
+        answer: dict[str, Any] = {"programme": programme.name, "cases": rows}
+        sys.stdout.write(json_text(answer | {"contradictions": said}) + "\n")
+    elif form == "csv":
+        sys.stdout.write(csv_text(columns_of(rows)))
+    else:
+        heads = [COST[name] for name in BOUGHT]
+        cells = [[row["site"], row["case"], *(row[head.key] for head in heads)] for row in rows]
+        title = f"{programme.name}: what the budget of one gigafactory buys"
+        show(table(title, ["site", "prices", *heads], cells), *map(Text, said))
+    return 0
+
+
+BOUGHT = ("capital", "chips_bought", "share_of_announced", "provisioned", "chip_hour")
+"""Quantities of a purchase."""

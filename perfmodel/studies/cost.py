@@ -1,0 +1,134 @@
+"""What a chip-hour, a run and a million tokens of a job on a site cost, in euros and carbon."""
+
+from typing import Any, NamedTuple
+
+from perfmodel.config.schema.costs import Costs
+from perfmodel.config.schema.scenario import Scenario
+from perfmodel.lowering.costs import country_of, generation_of, lower_terms
+from perfmodel_kernels.economics import (
+    HOUR,
+    HOURS,
+    MILLION,
+    Outlay,
+    chip_hour_cost,
+    million_tokens_carbon,
+    million_tokens_cost,
+    yearly_cost,
+)
+
+Row = dict[str, Any]
+
+
+class Place(NamedTuple):
+    """A site as its costs see it."""
+
+    chip: str
+    """Name of the chip config."""
+    country: str
+    provisioned: float
+    """Provisioned power of a chip with its share of the site. [W]"""
+    power: float
+    """Mean power of the same in training. [W]"""
+
+
+class Work(NamedTuple):
+    """What the site does."""
+
+    token_rate: float
+    """Tokens per second over all chips that are paid for, failures left out. [1/s]"""
+    useful: float
+    """Share of the time that becomes work."""
+    tokens: float
+    """Tokens of the run."""
+
+
+def chip_cost(costs: Costs, place: Place) -> Row:
+    """Cost of one chip with its share of the site.
+
+    Energy is drawn in the hours that are used; nothing is resold at the end.
+
+    Parameters
+    ----------
+    costs
+        Prices.
+    place
+        Chip, country, power.
+
+    Returns
+    -------
+    Row
+        Capital, cost of a year and of an hour.
+    """
+    equipment = generation_of(costs, place.chip).equipment
+    building = costs.building * place.provisioned
+    price = country_of(costs, place.country).price + costs.grid_fee
+    energy = place.power * HOUR * HOURS * costs.utilization * price
+    terms = lower_terms(costs)
+    outlay = Outlay(equipment, building, costs.operation * (equipment + building), energy)
+    yearly = float(yearly_cost(outlay, terms))
+    return {
+        "equipment_eur": equipment,
+        "building_eur": building,
+        "capital_eur": equipment + building,
+        "capital_rate": terms.rate,
+        "energy_eur": energy,
+        "yearly_eur": yearly,
+        "chip_hour_eur": float(chip_hour_cost(yearly, costs.utilization)),
+    }
+
+
+def job_cost(costs: Costs, place: Place, work: Work) -> Row:
+    """Cost and carbon of a job.
+
+    Parameters
+    ----------
+    costs
+        Prices.
+    place
+        Chip, country, power.
+    work
+        Tokens.
+
+    Returns
+    -------
+    Row
+        What :func:`chip_cost` gives, and the cost of tokens.
+    """
+    row = chip_cost(costs, place)
+    hour = row["chip_hour_eur"]
+    tokens = float(million_tokens_cost(hour, work.token_rate, work.useful))
+    kept = work.token_rate * work.useful
+    life = costs.equipment_years * HOURS * HOUR * costs.utilization
+    embodied = generation_of(costs, place.chip).embodied / life / kept
+    intensity = country_of(costs, place.country).carbon
+    carbon = float(million_tokens_carbon(place.power / kept, intensity, embodied))
+    return row | {
+        "useful_share": work.useful,
+        "useful_chip_hour_eur": hour / work.useful,
+        "million_tokens_eur": tokens,
+        "run_eur": tokens * work.tokens / MILLION,
+        "million_tokens_carbon_kg": carbon,
+        "run_carbon_kg": carbon * work.tokens / MILLION,
+    }
+
+
+def place_of(scenario: Scenario, chip: str, row: Row) -> Place:
+    """A site from its estimate.
+
+    Parameters
+    ----------
+    scenario
+        The machine.
+    chip
+        Name of its chip config.
+    row
+        The estimate.
+
+    Returns
+    -------
+    Place
+        Powers of one chip.
+    """
+    chips = row["chips"]
+    provisioned, power = row["provisioned_power_w"] / chips, row["site_power_w"] / chips
+    return Place(chip, scenario.machine.site.country, provisioned, power)
