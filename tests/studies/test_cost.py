@@ -17,19 +17,19 @@ def costs():
 
 
 @pytest.mark.parametrize(
-    ("chip", "chips", "site_power", "low", "high"),
+    ("chip", "chips", "site_power", "ends"),
     [
-        ("h100", 25_000, 45e6, 1.18e9, 1.30e9),
-        ("h100", 100_000, 181e6, 4.7e9, 5.2e9),
-        ("h100", 200_000, 361e6, 9.3e9, 10.4e9),
-        ("gb200", 1e9 / 2720.0, 1e9, 32e9, 38e9),
+        ("h100", 25_000, 45e6, (1.18e9, 1.30e9)),
+        ("h100", 100_000, 181e6, (4.7e9, 5.2e9)),
+        ("h100", 200_000, 361e6, (9.3e9, 10.4e9)),
+        ("gb200", 1e9 / 2720.0, 1e9, (32e9, 38e9)),
     ],
 )
-def test_base_prices_reproduce_published_capital(costs, chip, chips, site_power, low, high):
+def test_base_prices_reproduce_published_capital(costs, chip, chips, site_power, ends):
     """Colossus 1 and 1 GW of GB200 at 2.72 kW a chip (Epoch AI, Bernstein); 2025 USD."""
     place = Place(chip, "DE", site_power / chips, 0.9 * site_power / chips)
     total = chips * chip_cost(costs["base"], place)["capital_eur"] / USD
-    assert low <= total <= high
+    assert ends[0] <= total <= ends[1]
 
 
 def test_dearer_cases_cost_more(costs):
