@@ -14,6 +14,9 @@ from perfmodel_kernels.checkpoints import Interruption, Saving
 BLOCK = 16
 """Failures that are drawn at once."""
 
+UNROLLED = 4
+"""Of them, how many a turn of the loop holds: more take longer to compile, fewer to run."""
+
 LEAST = 1e-7
 """Least chance that is drawn: single precision holds one less as much."""
 
@@ -84,7 +87,7 @@ def failure_run(seed: Place, run: Run, blocks: Places) -> Kept:
 
 
 def failure_events(seed: Place, run: Run, blocks: Places) -> Event:
-    """The same run as a list of events, for a trace of power.
+    """The same run as a list of events.
 
     Parameters
     ----------
@@ -112,12 +115,8 @@ def _block(key: jax.Array, run: Run, *, kept: bool) -> Callable:
     def step(carry: tuple, block: jax.Array) -> tuple:
         kind = carry[0].dtype
         drawn = jax.random.uniform(jax.random.fold_in(key, block), (BLOCK,), kind)
-        events = []
-        for place in range(BLOCK):
-            carry, event = fail(carry, drawn[place])
-            events.append(event)
-        stacked = jax.tree.map(lambda *parts: jnp.stack(parts), *events)
-        return carry, stacked if kept else None
+        carry, events = lax.scan(fail, carry, drawn, unroll=UNROLLED)
+        return carry, events if kept else None
 
     return step
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from perfmodel.engine.run import compiled, compiled_fully, compiled_once
+from perfmodel.engine.run import compiled, compiled_once
 from perfmodel_kernels._typing import Real
 from perfmodel_kernels.failure_run import BLOCK, Kept, Run, failure_run
 from perfmodel_kernels.job_goodput import Habits, JobGoodput, Spread, Store, job_goodput
@@ -141,4 +141,4 @@ def _many() -> Callable:
     def batch(seeds: jax.Array, run: Run, blocks: jax.Array) -> Kept:
         return jax.vmap(failure_run, in_axes=(0, None, None))(seeds, run, blocks)
 
-    return compiled_fully(batch)
+    return compiled(batch)
