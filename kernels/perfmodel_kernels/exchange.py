@@ -336,7 +336,7 @@ def exchange_costs(sent: Levels, reach: Reach, network: Network, library: Librar
 
 
 def _direct_costs(
-    loads: CallLevels, reach: Reach, network: Network, start: AlgorithmCalls | Scalar
+    loads: CallLevels, reach: Reach, network: Network, start: AlgorithmCalls | Calls | Scalar
 ) -> Costs:
     """Costs of messages that all travel at once; one rank takes no time."""
     several = reach.within[:, -1] > 1.0 + EDGE
