@@ -12,6 +12,8 @@ from perfmodel_kernels.site import SiteParams
 from tests.kernels.examples import named_leaves
 from tests.kernels.sensitivity import COUNTS, OUTPUTS, elasticities
 
+pytestmark = pytest.mark.slow
+
 SHIPPED = Library()
 JOBS = ("llama3-405b", "deepseek-v3", "dense-2t", "moe-10t")
 DENSE = (

@@ -9,6 +9,8 @@ from perfmodel.studies.calibrate_power import GENERATIONS, fit_energies
 from perfmodel.studies.fitting import Data, fit
 from perfmodel.studies.training_energies import BEFOREHAND, METERED, SPREADS, metered_runs
 
+pytestmark = pytest.mark.slow
+
 SHIPPED = Library()
 FP64 = len(GENERATIONS)
 

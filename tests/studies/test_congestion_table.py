@@ -9,6 +9,8 @@ from perfmodel.engine.flows import rates_of
 from perfmodel.fabrics.links import Wear
 from perfmodel.studies.network_check import BOUND, check_levels
 
+pytestmark = pytest.mark.slow
+
 PUBLISHED = {1: (0.4102, 0.1250, 0.1429), 2: (0.5663, 0.2000, 0.2222), 4: (0.7163, 0.3250, 0.3889)}
 """Sub-flows to mean rate, and lowest and highest minimum of ten draws, of a permutation of 16,384
 hosts over line rate on a three-tier Clos; a fluid simulation, not a measurement."""

@@ -18,6 +18,8 @@ from perfmodel.studies.edits import Edit, apply
 from perfmodel.studies.fabric_knobs import PLACES, PRIORS, Knobs, held, turn
 from perfmodel.studies.fabrics_calibration import FITTED, FOLLOWERS, fit_fabrics, fitted_rows
 
+pytestmark = pytest.mark.slow
+
 SHIPPED = Library()
 
 

@@ -17,6 +17,8 @@ from perfmodel.studies.runs_search import (
     times_at,
 )
 
+pytestmark = pytest.mark.slow
+
 EVERY = 7
 """Knobs of which one is compared with a difference; stacks have five, so that all kinds are met."""
 
