@@ -128,7 +128,7 @@ LIBRARY = Library(
     leaving=4e11,
     chunk=2e6,
     message=3e-7,
-    hidden=0.5,
+    hidden=0.0,
 )
 """Every algorithm allowed."""
 
