@@ -1,0 +1,246 @@
+"""What one device does in a search: levels of the step in batches, what it keeps of the points."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from numpy.typing import NDArray
+
+from perfmodel.engine import staging
+from perfmodel.engine.reduction import (
+    Place,
+    enters,
+    merged,
+    unbeaten,
+    widened,
+)
+from perfmodel.search.layouts import BASE, FIELDS, GROUP, MODE, SHAPE
+from perfmodel.search.space import distinct
+from perfmodel_kernels.layout import Layout
+from perfmodel_kernels.site import Evaluation
+
+BATCH = 256
+"""Points per vector loop: what one batch needs stays in the second-level cache."""
+
+ROUNDS = 16
+"""Batches per device and call."""
+
+SLOTS = 128
+"""Points that a front holds."""
+
+KEEP = 16
+"""Points that each objective keeps."""
+
+OBJECTIVES: dict[str, Callable[[Evaluation, Any], Any]] = {
+    "throughput": lambda at, power: at.site.tokens_per_s,
+    "energy": lambda at, power: -at.site.energy_per_token,
+    "power-limited": lambda at, power: jnp.where(
+        at.site.site_power <= power, at.site.tokens_per_s, -jnp.inf
+    ),
+    "memory": lambda at, power: -at.step.memory_fraction,
+}
+"""What a search can maximise, of an evaluation and the grid connection. A further one is a line."""
+
+RESPECTS: dict[str, Callable[[Evaluation], Any]] = {
+    "time": lambda at: 1.0 / at.site.tokens_per_s,
+    "memory": lambda at: at.step.memory,
+    "energy": lambda at: at.site.energy_per_token,
+    "power": lambda at: at.site.site_power,
+}
+"""What a front weighs, all to be small: time per token, memory, energy per token, site power."""
+
+GRID = (8, 129)
+"""Cells of the map: powers of two of tensor ranks, pipeline stages."""
+
+
+class Feed(NamedTuple):
+    """One chunk as the devices take it, the first axis of each array the device.
+
+    Rows come in batches, the tail repeats the last row.
+    """
+
+    bases: NDArray[np.float32]
+    """Axes: device, round, field, row."""
+    groups: NDArray[np.float32]
+    group_base: NDArray[np.int32]
+    """Row of the base of each group. Axes: device, round, row."""
+    shapes: NDArray[np.float32]
+    shape_base: NDArray[np.int32]
+    shape_group: NDArray[np.int32]
+    rounds: NDArray[np.int32]
+    """Of bases, groups and shapes. Axes: device, kind."""
+    place: NDArray[np.int32]
+    """Place of the first shape of a device among all, and shapes that count. Axes: device, 2."""
+
+
+class Options(NamedTuple):
+    """Limits as arrays."""
+
+    modes: NDArray[np.float32]
+    """Axes: mode, field; behind the last one zeros."""
+    mode_count: NDArray[np.int32]
+    power: NDArray[np.float32]
+    respects: NDArray[np.bool_]
+    """Which respects count."""
+    bounds: NDArray[np.float32]
+    """Least and largest value. Axes: end, column."""
+    some_bounds: NDArray[np.bool_]
+    bounded: NDArray[np.bool_]
+
+
+class Kernel:
+    """The programs of one device."""
+
+    def __init__(self, planned: staging.Plan) -> None:
+        self.planned = planned
+        self.columns = len(FIELDS) + planned.structure.num_leaves
+
+    def _stage(self, level: int, fields: tuple[str, ...], values: Any, *tables: Any) -> Any:
+        """One level; fields come in the order of a layout."""
+        own = [name for name in Layout._fields if name in fields]
+        leaves = [values[fields.index(name)] for name in own]
+        return staging.stage(self.planned, level, BATCH)(leaves, *tables)
+
+    def prepare(self, leaves: list) -> Any:
+        """What all points share."""
+        return staging.stage(self.planned, staging.SHARED, BATCH)(leaves)
+
+    def base(self, shared: Any, bases: Any, rounds: Any) -> Any:
+        """Table of the bases. Axes: device, row, number."""
+
+        def one(number: Any) -> Any:
+            return self._stage(staging.BASE, BASE, bases[0, number], shared)
+
+        return _filled(one, rounds[0, 0], self.planned.width(staging.BASE))
+
+    def group(self, shared: Any, bases: Any, groups: Any, of_base: Any, rounds: Any) -> Any:
+        """Table of the groups. Axes: device, row, number."""
+
+        def one(number: Any) -> Any:
+            outer = bases[0][of_base[0, number]].T
+            return self._stage(staging.GROUP, GROUP, groups[0, number], shared, outer)
+
+        return _filled(one, rounds[0, 1], self.planned.width(staging.GROUP))
+
+    def points(self, shared: Any, tables: Any, feed: Any, options: Any, state: Any) -> Any:
+        """Evaluates all points of a device and updates what it keeps."""
+        feed, (kept, front, grid) = jax.tree.map(lambda part: part[0], (feed, state))
+        bases, groups = (table[0] for table in tables)
+        count = options.mode_count
+
+        def one_round(number: Any, carried: Any) -> Any:
+            local = number * BATCH + jnp.arange(BATCH, dtype=jnp.int32)
+            exists = local < feed.place[1]
+            base, group = feed.shape_base[number], feed.shape_group[number]
+            outer = bases[base].T, groups[group].T
+            shapes = feed.shapes[number]
+            inner = self._stage(staging.SHAPE, SHAPE, shapes, shared, *outer)
+            own, replica = _picked(feed.bases, base), _picked(feed.groups, group)
+            batch = _Batch(
+                (shared, *outer, inner), jnp.concatenate([own, replica, shapes]), exists,
+                feed.place[0] + local,
+            )  # fmt: skip
+
+            def go_on(walk: Any) -> Any:
+                return (walk[0] < count) & walk[1]
+
+            def one_mode(walk: Any) -> Any:
+                mode, _, done, carried = walk
+                carried, done, hopeful = self._mode(batch, mode, options, (carried, done))
+                return mode + 1, hopeful, done, carried
+
+            nothing = jnp.full(BATCH, -jnp.inf, jnp.float32)
+            own = (*carried[:3], nothing)
+            start = jnp.int32(0), jnp.bool_(True), jnp.zeros(BATCH, bool), own
+            *state, peak = lax.while_loop(go_on, one_mode, start)[3]
+            cell = _cell(batch.fields)
+            return *state, carried[3].at[cell].max(peak)
+
+        start = kept, front, jnp.zeros(3, jnp.int32), grid
+        kept, front, counts, grid = lax.fori_loop(0, feed.rounds[2], one_round, start)
+        return jax.tree.map(lambda part: part[None], ((kept, front, grid), counts))
+
+    def _mode(self, batch: "_Batch", mode: Any, options: Any, walk: Any) -> tuple:
+        """Evaluates one mode of a batch."""
+        (kept, front, counts, peak), done = walk
+        values = options.modes[mode]
+        found = self._stage(staging.MODE, MODE, values, *batch.tables)
+        outputs = jnp.stack([leaf.astype(jnp.float32) for leaf in jax.tree.leaves(found)])
+        at = {name: batch.fields[place] for place, name in enumerate((*BASE, *GROUP, *SHAPE))}
+        at["sharding"] = values[0]
+        legal = batch.exists & distinct(at, options.modes[0, 0]) & ~(options.bounded & done)
+        fits = legal & found.step.feasible
+        wanted = fits & _within(batch.fields, values, outputs, options)
+        place = Place(batch.place, jnp.full(BATCH, mode, jnp.int32))
+        scores = jnp.stack([score(found, options.power) for score in OBJECTIVES.values()])
+        score = jnp.where(wanted[None], scores, -jnp.inf)
+        respects = jnp.stack([jnp.where(on, part(found), 0.0) for on, part in zip(
+            options.respects, RESPECTS.values(), strict=True
+        )], axis=1)  # fmt: skip
+        value = jnp.where(wanted[:, None], respects, jnp.inf)
+
+        def table() -> Any:
+            rows = jnp.broadcast_to(values[:, None], (len(MODE), BATCH))
+            return jnp.concatenate([batch.fields, rows, outputs]).T
+
+        kept = lax.cond(
+            enters(kept, score), lambda: merged(kept, score, place, table()), lambda: kept
+        )
+        asks = options.respects.any()
+        wider = lax.cond(
+            asks, lambda: unbeaten(front, value, place).any(), lambda: jnp.bool_(False)
+        )
+        front = lax.cond(wider, lambda: widened(front, value, place, table()), lambda: front)
+        tally = jnp.stack([part.sum(dtype=jnp.int32) for part in (legal, fits, wanted)])
+        left = legal & ~fits & (scores[0] >= kept.score[0, -1])
+        done = jnp.where(mode == 0, ~left, done | fits)
+        hopeful = ~options.bounded | ~done.all()
+        return (kept, front, counts + tally, jnp.maximum(peak, score[0])), done, hopeful
+
+
+class _Batch(NamedTuple):
+    """One batch of shapes in all modes."""
+
+    tables: tuple
+    fields: Any
+    """Axes: field of base, group and shape, point."""
+    exists: Any
+    place: Any
+
+
+def _cell(fields: Any) -> tuple[Any, Any]:
+    """Cell of the map that each shape belongs to."""
+    names = (*BASE, *GROUP, *SHAPE)
+    tensor, stages = fields[names.index("tp")], fields[names.index("pp")]
+    power = jnp.log2(tensor).round().astype(jnp.int32)
+    return jnp.minimum(power, GRID[0] - 1), jnp.minimum(stages.astype(jnp.int32), GRID[1] - 1)
+
+
+def _picked(rows: Any, index: Any) -> Any:
+    """Rows of a dealt table by their number. Axes: field, point."""
+    return rows[index // BATCH, :, index % BATCH].T
+
+
+def _within(fields: Any, mode: Any, outputs: Any, options: Any) -> Any:
+    """Which points lie within the bounds."""
+
+    def compare() -> Any:
+        rows = jnp.broadcast_to(mode[:, None], (len(MODE), BATCH))
+        table = jnp.concatenate([fields, rows, outputs])
+        low, high = options.bounds[..., None]
+        return ((table >= low) & (table <= high)).all(0)
+
+    return lax.cond(options.some_bounds, compare, lambda: jnp.ones(BATCH, bool))
+
+
+def _filled(one: Callable, rounds: Any, width: int) -> Any:
+    """A table filled batch by batch; rows behind the last batch stay empty."""
+
+    def store(number: Any, table: Any) -> Any:
+        return lax.dynamic_update_slice_in_dim(table, one(number).T, number * BATCH, 0)
+
+    empty = jnp.zeros((BATCH * ROUNDS, width), jnp.float32)
+    return lax.fori_loop(0, rounds, store, empty)[None]

@@ -1,0 +1,186 @@
+"""Compiled programs of a search: traced level by level once, kept on disk, loaded for each form."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from numpy.typing import NDArray
+
+from perfmodel.engine import staging
+from perfmodel.engine.reduction import (
+    no_front,
+    no_points,
+)
+from perfmodel.engine.run import CPU_OPTIONS, ONCE_OPTIONS, Form, evaluation_structure
+from perfmodel.engine.search_kernel import (
+    BATCH,
+    GRID,
+    KEEP,
+    OBJECTIVES,
+    RESPECTS,
+    ROUNDS,
+    SLOTS,
+    Feed,
+    Kernel,
+    Options,
+)
+from perfmodel.engine.store import Programs, stored
+from perfmodel.search.layouts import BASE, FIELDS, GROUP, MODE, SHAPE
+from perfmodel_kernels.layout import Layout
+from perfmodel_kernels.site import evaluate
+
+MODES = 256
+"""Modes come in tables of a multiple of this length, so that one program serves most spaces."""
+
+WIDE_OPTIONS = CPU_OPTIONS | {"xla_disable_hlo_passes": "cse_barrier_expander"}
+"""The pass would take the barriers away before fusion, which then computes what several operations
+read once for each of them: a point would cost four times as much."""
+
+LEVEL = {
+    **dict.fromkeys(BASE, staging.BASE),
+    **dict.fromkeys(GROUP, staging.GROUP),
+    **dict.fromkeys(SHAPE, staging.SHAPE),
+    **dict.fromkeys(MODE, staging.MODE),
+}
+
+
+class Work(NamedTuple):
+    """What the programs of a search do."""
+
+    flop: tuple[int, ...]
+    """Arithmetic operations per base, group, shape and point, what is shared by all first."""
+    bytes: int
+    """Least bytes that one point reads and writes: what crosses to it, and its outputs. [B]"""
+    temporary: int
+    """Bytes that the program of the points takes beside its inputs and outputs. [B]"""
+
+
+class SearchPrograms(NamedTuple):
+    """What evaluates a space on some devices, and where it begins."""
+
+    prepare: Any
+    """What all points share."""
+    base: Any
+    """Table of the bases."""
+    group: Any
+    """Table of the groups."""
+    points: Any
+    """All points of a chunk, and what is kept of them."""
+    empty: Any
+    """Lists before the first chunk, one per device."""
+    split: NamedSharding
+    """One part per device."""
+    work: Work
+
+
+def padded(modes: NDArray) -> int:
+    """Length of the table that holds some modes."""
+    return -(-max(len(modes), 1) // MODES) * MODES
+
+
+@cache
+def programs(devices: tuple, form: Form, modes: int) -> SearchPrograms:
+    """Loads or compiles, once per set of devices, form of the parameters and length of the mode
+    table.
+    """
+    placed = NamedSharding(Mesh(np.array(devices), ("points",)), PartitionSpec("points"))
+    columns = len(FIELDS) + evaluation_structure().num_leaves
+    empty = (
+        no_points(len(OBJECTIVES), KEEP, columns),
+        no_front(SLOTS, len(RESPECTS), columns),
+        np.full(GRID, -np.inf, np.float32),
+    )
+    empty = jax.device_put(
+        jax.tree.map(lambda part: np.stack([np.asarray(part)] * len(devices)), empty), placed
+    )
+    key = ("search", form, modes, len(devices))
+    found = stored(key, lambda: _built(form, modes, empty, placed))
+    return SearchPrograms(*found.compiled, empty=empty, split=placed, work=found.notes)
+
+
+def _built(form: Form, modes: int, empty: Any, placed: NamedSharding) -> Programs:
+    """Traces and compiles."""
+    mesh: Any = placed.mesh
+    split, whole = PartitionSpec("points"), PartitionSpec()
+    scalar: Any = jax.ShapeDtypeStruct((), np.float32)
+    point = Layout(*[scalar] * len(Layout._fields))
+    levels = [staging.SHARED] * form.tree.num_leaves + [LEVEL[field] for field in Layout._fields]
+    planned = staging.plan(evaluate, (form.example(), point), levels)
+    kernel = Kernel(planned)
+
+    def mapped(function: Callable, inputs: tuple) -> Callable:
+        return jax.shard_map(function, mesh=mesh, in_specs=inputs, out_specs=split, check_vma=False)
+
+    on_cpu = mesh.devices.flat[0].platform == "cpu"
+    once, wide = (ONCE_OPTIONS, WIDE_OPTIONS) if on_cpu else (None, None)
+    functions = (
+        (lambda given: kernel.prepare(jax.tree.leaves(form.restored(given))), once),
+        (mapped(kernel.base, (whole, split, split)), once),
+        (mapped(kernel.group, (whole, split, split, split, split)), wide),
+        (mapped(kernel.points, (whole, (split, split), split, whole, split)), wide),
+    )
+    examples = _examples(form, kernel, modes, empty, placed)
+
+    def build(number: int) -> Any:
+        function, options = functions[number]
+        return jax.jit(function, compiler_options=options).lower(*examples[number])
+
+    lowered = [build(number) for number in range(len(functions))]
+    with ThreadPoolExecutor(len(lowered)) as pool:
+        compiled = list(pool.map(lambda one: one.compile(), lowered))
+    numbers = planned.width(staging.SHAPE) + planned.structure.num_leaves
+    temporary = int(compiled[-1].memory_analysis().temp_size_in_bytes)
+    return Programs(compiled, Work(planned.flop, 4 * numbers, temporary))
+
+
+def _examples(
+    form: Form, kernel: "Kernel", modes: int, empty: Any, split: NamedSharding
+) -> tuple[tuple, ...]:
+    """Shapes and types of what each program takes."""
+    count = split.mesh.size
+
+    def real(*axes: int) -> Any:
+        return jax.ShapeDtypeStruct((count, *axes), np.float32, sharding=split)
+
+    def whole(*axes: int, kind: type = np.float32) -> Any:
+        return jax.ShapeDtypeStruct(axes, kind)
+
+    def index(*axes: int) -> Any:
+        return jax.ShapeDtypeStruct((count, *axes), np.int32, sharding=split)
+
+    shared = whole(kernel.planned.width(staging.SHARED))
+    rows = BATCH * ROUNDS
+    bases = real(rows, kernel.planned.width(staging.BASE))
+    groups = real(rows, kernel.planned.width(staging.GROUP))
+    feed = Feed(
+        bases=real(ROUNDS, len(BASE), BATCH),
+        groups=real(ROUNDS, len(GROUP), BATCH),
+        group_base=index(ROUNDS, BATCH),
+        shapes=real(ROUNDS, len(SHAPE), BATCH),
+        shape_base=index(ROUNDS, BATCH),
+        shape_group=index(ROUNDS, BATCH),
+        rounds=index(3),
+        place=index(2),
+    )
+    options = Options(
+        modes=whole(modes, len(MODE)),
+        mode_count=whole(kind=np.int32),
+        power=whole(),
+        respects=whole(len(RESPECTS), kind=bool),
+        bounds=whole(2, kernel.columns),
+        some_bounds=whole(kind=bool),
+        bounded=whole(kind=bool),
+    )
+    state = jax.tree.map(
+        lambda part: jax.ShapeDtypeStruct(part.shape, part.dtype, sharding=split), empty
+    )
+    return (
+        (whole(form.size),),
+        (shared, feed.bases, feed.rounds),
+        (shared, bases, feed.groups, feed.group_base, feed.rounds),
+        (shared, (bases, groups), feed, options, state),
+    )
