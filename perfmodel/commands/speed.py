@@ -16,6 +16,7 @@ from perfmodel.results.canonical import csv_text, json_text
 from perfmodel.results.columns import Column
 from perfmodel.results.provenance import installed_versions
 from perfmodel.views.comparison import columns_of
+from perfmodel.views.quantities import engineering
 from perfmodel.views.terminal import show, table
 
 _RATE = Column("rate", "", "full evaluations/s")
@@ -156,11 +157,11 @@ def _tables(told: dict[str, Any]) -> list[Any]:
     name = f"{told['devices']} x {told['device']}"
     flop, data, ratio = "FLOP/s", "B/s", told["gradient_over_forward"]
     rates = [
-        ["operations of the search", _shown(told["flop_per_s"], flop)],
-        ["multiply-adds in a loop, in cache", _shown(told["multiply_add_flop_per_s"], flop)],
-        ["matrix products", _shown(told["matrix_product_flop_per_s"], flop)],
-        ["bytes of the search, at least", _shown(told["bytes_per_s"], data)],
-        ["a copy", _shown(told["copy_bytes_per_s"], data)],
+        ["operations of the search", engineering(told["flop_per_s"], flop)],
+        ["multiply-adds in a loop, in cache", engineering(told["multiply_add_flop_per_s"], flop)],
+        ["matrix products", engineering(told["matrix_product_flop_per_s"], flop)],
+        ["bytes of the search, at least", engineering(told["bytes_per_s"], data)],
+        ["a copy", engineering(told["copy_bytes_per_s"], data)],
         ["share of the tighter limit", f"{told['share_of_ceiling']:.0%}"],
         ["operations of one evaluation alone", f"{told['flop_per_evaluation']:,.0f}"],
         ["operations of one point, shared parts once", f"{told['flop_per_point']:,.0f}"],
@@ -171,7 +172,3 @@ def _tables(told: dict[str, Any]) -> list[Any]:
         table(f"Search on {name}", ["layouts", _WALL, _RATE, _CORE], curve),
         table("Against what the device sustains, per core-second", ["", "rate"], rates),
     ]
-
-
-def _shown(value: float, unit: str) -> str:
-    return f"{value / 1e9:,.1f} G{unit}"

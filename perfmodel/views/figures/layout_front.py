@@ -37,6 +37,8 @@ def draw(rows: Rows, respects: Sequence[str], caption: str) -> "Figure":
     caption
         Where the numbers come from.
     """
+    from matplotlib.ticker import EngFormatter
+
     upright, level = (ASPECTS[name] for name in respects)
     order = np.argsort(np.asarray(rows[level.key], float), kind="stable")
     x = np.asarray(rows[level.key], float)[order] / scale(level).size
@@ -46,8 +48,10 @@ def draw(rows: Rows, respects: Sequence[str], caption: str) -> "Figure":
         figure = sheet(7.6, 5.6, "Layouts that no other one beats", caption)
         axes = figure.subplots()
         axes.plot(x, y, marker="o", markersize=4, drawstyle="steps-post")
-        axes.set_xlabel(_label(level))
-        axes.set_ylabel(_label(upright))
+        for axis, column in ((axes.xaxis, level), (axes.yaxis, upright)):
+            axis.set_label_text(_label(column))
+            if not column.display:  # no unit that people read: prefixes on the ticks
+                axis.set_major_formatter(EngFormatter())
         axes.margins(x=0.08, y=0.12)
         _names(axes, x, y, names)
     return figure
