@@ -190,7 +190,7 @@ def test_the_best_measured_product_is_reached_at_the_design_power(
     units = MatrixUnits(
         peak=getattr(chip.peak, precision),
         fraction=chip.efficiency.gemm_fp8 if width == 1.0 else chip.efficiency.gemm_16bit,
-        units=chip.compute.units / chip.efficiency.tile_units,
+        units=chip.compute.units,
         tile=chip.efficiency.tile,
         tile_overhead=chip.efficiency.tile_overhead,
     )

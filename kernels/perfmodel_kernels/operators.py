@@ -62,7 +62,7 @@ class ChipRates(NamedTuple):
     fraction_low: Scalar
     """Best sustained share of the low-precision peak."""
     units: Scalar
-    """Units, or groups of them, that share a matrix product and take one tile each."""
+    """Units that share a matrix product."""
     tile: Scalar
     """Edge of an output tile."""
     tile_overhead: Scalar

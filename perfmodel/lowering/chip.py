@@ -39,7 +39,7 @@ def lower_chip(chip: Chip, stack: Stack, number_format: Format) -> ChipRates:
         peak_low=low,
         fraction_16bit=of_16bit * stack.gemm_multiplier,
         fraction_low=fraction * stack.gemm_multiplier,
-        units=chip.compute.units / efficiency.tile_units,
+        units=float(chip.compute.units),
         tile=float(efficiency.tile),
         tile_overhead=efficiency.tile_overhead,
         attention_forward=efficiency.attention_forward * attention,

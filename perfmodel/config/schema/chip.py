@@ -213,8 +213,6 @@ class Efficiency(Config):
     """Best sustained share of the FP4 peak at the clock that ran."""
     tile: Count = Field(default=128)
     """Edge of the output tile that one unit works on."""
-    tile_units: Count = Field(default=1)
-    """Units that work on one tile together."""
     tile_overhead: Seconds
     """Prologue and epilogue of one tile. [s]"""
     attention_forward: Share
