@@ -168,8 +168,9 @@ def test_a_thousand_machines_take_one_compilation(params: SiteParams, small: Spa
 
 _CHILD = """
 import json, sys
+from perfmodel.engine import search_kernel
+search_kernel.ROUNDS = int(sys.argv[1])
 from perfmodel.engine import search as engine
-engine.ROUNDS = int(sys.argv[1])
 from tests.engine.conftest import SMALL
 from perfmodel.config.library import Library
 from perfmodel.lowering.site import lower_site
