@@ -1,11 +1,8 @@
 """What flows that share links leave of the bandwidth: the shipped table of solved instances."""
 
 import csv
-import hashlib
-import json
-from collections.abc import Mapping
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,7 +13,7 @@ FILE = "congestion.csv"
 """Name of the table beside the folders of configs."""
 
 HEADS = (
-    *("digest", "fabric", "level", "pattern", "routing", "sub_flows", "failed_links", "hosts"),
+    *("shape", "fabric", "level", "pattern", "routing", "sub_flows", "failed_links", "hosts"),
     *("mean", "low"),
 )
 """Columns: the key, and over the bandwidth of the level the mean rate and its first percentile."""
@@ -36,12 +33,36 @@ class Share(NamedTuple):
 Points = dict[tuple[float, float], Share]
 """Rates by sub-flows and share of failed links."""
 
-Table = Mapping[tuple[str, str, str, str], Points]
-"""Points by digest, level, pattern and routing."""
+Solved = dict[tuple[str, str, str], Points]
+"""Points by level, pattern and routing."""
 
 
-def digest(machine: Machine) -> str:
-    """Names the shape of a fabric: what routes and capacities follow from, load balancing apart.
+class Shape(NamedTuple):
+    """What the routes and capacities of a fabric follow from, load balancing apart."""
+
+    kind: str
+    levels: tuple[tuple[Any, Any], ...]
+    """Chips and oversubscription of each level."""
+    ports: Any
+    """Ports of a switch."""
+    port: Any
+    """Bandwidth of a port over that of a chip's card, to six digits behind the point."""
+    domain: Any
+    """Chips of the scale-up domain."""
+    node: Any
+    """Chips of a node."""
+    groups: Any
+    """Chips of the machine, which decide the groups of a dragonfly; 0 for any other kind."""
+
+    def __str__(self) -> str:
+        """Key of the table, such as `fat-tree 64:1.0 unlimited:1.0 64x1.0 8 8 0`."""
+        levels = " ".join(f"{chips}:{float(taper)}" for chips, taper in self.levels)
+        switch = f"{self.ports}x{float(self.port)}"
+        return f"{self.kind} {levels} {switch} {self.domain} {self.node} {self.groups}"
+
+
+def shape_of(machine: Machine) -> Shape:
+    """Shape of a fabric.
 
     Parameters
     ----------
@@ -50,42 +71,78 @@ def digest(machine: Machine) -> str:
 
     Returns
     -------
-    str
-        Twelve letters.
+    Shape
+        Numbers.
     """
-    fabric, nic = machine.fabric, machine.node.nic_bandwidth
-    groups = machine.chips if fabric.kind in ("dragonfly", "dragonfly+") else None
-    shape = {
-        "kind": fabric.kind,
-        "levels": [(level.chips, level.oversubscription) for level in fabric.level],
-        "ports": fabric.switch.ports,
-        "port": round(fabric.switch.port_bandwidth / nic, 6),
-        "domain": machine.chip.scaleup.domain,
-        "node": machine.node.chips,
-        "chips": groups,
-    }
-    return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:12]
+    fabric = machine.fabric
+    return Shape(
+        fabric.kind,
+        tuple((level.chips, level.oversubscription) for level in fabric.level),
+        fabric.switch.ports,
+        round(fabric.switch.port_bandwidth / machine.node.nic_bandwidth, 6),
+        machine.chip.scaleup.domain,
+        machine.node.chips,
+        machine.chips if fabric.kind in ("dragonfly", "dragonfly+") else 0,
+    )
+
+
+def solved(machine: Machine) -> Solved:
+    """The solved instances of a fabric.
+
+    Parameters
+    ----------
+    machine
+        Fabric, cards and scale-up domain.
+
+    Returns
+    -------
+    Solved
+        Points by level, pattern and routing; empty for a shape that is not in the table.
+    """
+    shape = shape_of(machine)
+    return next((found for known, found in shipped_table().items() if known == shape), {})
 
 
 @cache
-def shipped_table() -> Table:
+def shipped_table() -> dict[Shape, Solved]:
     """The table that ships; empty where there is none.
 
     Returns
     -------
-    Table
-        Points.
+    dict[Shape, Solved]
+        By shape of the fabric.
     """
     path = shipped() / FILE
-    found: dict[tuple[str, str, str, str], Points] = {}
+    found: dict[Shape, Solved] = {}
     if not path.exists():
         return found
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(line for line in file if not line.startswith("#")):
-            key = row["digest"], row["level"], row["pattern"], row["routing"]
+            levels = found.setdefault(_shape(row["shape"]), {})
+            points = levels.setdefault((row["level"], row["pattern"], row["routing"]), {})
             at = float(row["sub_flows"]), float(row["failed_links"])
-            found.setdefault(key, {})[at] = Share(float(row["mean"]), float(row["low"]))
+            points[at] = Share(float(row["mean"]), float(row["low"]))
     return found
+
+
+def _shape(text: str) -> Shape:
+    """Reads the key of a row."""
+    kind, *levels, switch, domain, node, groups = text.split(" ")
+    ports, _, port = switch.partition("x")
+    return Shape(
+        kind,
+        tuple(_level(level) for level in levels),
+        int(ports),
+        float(port),
+        int(domain),
+        int(node),
+        int(groups),
+    )
+
+
+def _level(text: str) -> tuple[Any, float]:
+    chips, _, taper = text.partition(":")
+    return chips if chips == "unlimited" else int(chips), float(taper)
 
 
 def interpolated(points: Points, sub_flows: float, failed: float) -> Share:
@@ -115,10 +172,8 @@ def interpolated(points: Points, sub_flows: float, failed: float) -> Share:
     shares = sorted(at for at in points if at[0] == near)
     values = []
     for part in Share._fields:
-        whole = float(
-            np.interp(np.log2(sub_flows), spread, [getattr(points[at], part) for at in sound])
-        )
+        whole = np.interp(np.log2(sub_flows), spread, [getattr(points[at], part) for at in sound])
         first = getattr(points[near, 0.0], part) if worn else 1.0
         left = [getattr(points[at], part) / first for at in shares] if worn else [1.0]
-        values.append(whole * float(np.interp(failed, [at[1] for at in shares] or [0.0], left)))
+        values.append(whole * np.interp(failed, [at[1] for at in shares] or [0.0], left))
     return Share(*values)

@@ -12,9 +12,8 @@ from perfmodel.lowering.congestion import (
     RING,
     Points,
     Share,
-    digest,
     interpolated,
-    shipped_table,
+    solved,
 )
 from perfmodel_kernels.topology import Network
 
@@ -121,7 +120,7 @@ def _left(crossing: Crossing, pattern: str) -> float:
     """What failed links leave of a level that is routed adaptively."""
     points = crossing.solved.get((pattern, crossing.level.load_balancing))
     if points is None:
-        return float(np.interp(crossing.failed, *_FAILED))
+        return np.interp(crossing.failed, *_FAILED)
     sound = interpolated(points, 1.0, 0.0).mean
     return interpolated(points, 1.0, crossing.failed).mean / sound
 
@@ -134,9 +133,9 @@ def _hashed(crossing: Crossing, pattern: str) -> Share:
     if points is not None:
         return interpolated(points, sub_flows, crossing.failed)
     at, flows = np.log2(sub_flows), _SHIFT if pattern == RING else _RANDOM
-    left = float(np.interp(crossing.failed, *_FAILED))
-    mean = float(np.interp(at, np.log2(_SUB_FLOWS), flows.mean))
-    low = float(np.interp(at, np.log2(_SUB_FLOWS), flows.low))
+    left = np.interp(crossing.failed, *_FAILED)
+    mean = np.interp(at, np.log2(_SUB_FLOWS), flows.mean)
+    low = np.interp(at, np.log2(_SUB_FLOWS), flows.low)
     return Share(mean * left, low * left)
 
 
@@ -219,7 +218,7 @@ def _fabric_rows(machine: Machine) -> list[_Row]:
     """The levels outside the scale-up domain."""
     fabric = machine.fabric
     injection = machine.node.nic_bandwidth * fabric.link_fraction
-    table, name = shipped_table(), digest(machine)
+    known = solved(machine)
     return [
         _Row(
             domain=_chips(level),
@@ -233,11 +232,7 @@ def _fabric_rows(machine: Machine) -> list[_Row]:
                     position,
                     fabric.spread,
                     fabric.failed_links,
-                    {
-                        key[2:]: points
-                        for key, points in table.items()
-                        if key[:2] == (name, level.name)
-                    },
+                    {key[1:]: points for key, points in known.items() if key[0] == level.name},
                 )
             ),
             reduction=fabric.reduction,

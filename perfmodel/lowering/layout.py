@@ -95,7 +95,7 @@ def lower_layout(layout: LayoutConfig, chips: int, batch: int, layers: int) -> L
         "offload_states": layout.offload_optimizer,
         "offload_activations": layout.offload_activations,
     }
-    return Layout(**{name: np.float64(value) for name, value in numbers.items()})
+    return Layout(**{name: 1.0 * value for name, value in numbers.items()})
 
 
 def _replicas(layout: LayoutConfig, most: int, batch: int) -> tuple[int, int]:
@@ -105,7 +105,7 @@ def _replicas(layout: LayoutConfig, most: int, batch: int) -> tuple[int, int]:
         return layout.dp, max(1, round(per_sequence / layout.dp))
     unit = layout.pp if layout.vpp > 1 else 1
     count = max(1, math.ceil(per_sequence / min(most, per_sequence) / unit)) * unit
-    return max(1, min(most, int(per_sequence // count))), count
+    return max(1, min(most, math.floor(per_sequence // count))), count
 
 
 def describe(layout: Layout) -> str:

@@ -129,7 +129,7 @@ def lower_site(scenario: Scenario, chips: int | None = None) -> SiteParams:
     chips = chips or machine.chips
     return SiteParams(
         step=lower_step(scenario),
-        chips=float(chips),
+        chips=1.0 * chips,
         node=lower_node(machine.node),
         network=fabric_power(machine, chips),
         storage_fraction=machine.facility.storage_fraction,

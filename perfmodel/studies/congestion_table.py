@@ -15,7 +15,7 @@ from perfmodel.fabrics import traffic
 from perfmodel.fabrics.links import Wear
 from perfmodel.fabrics.routing import Method, Pairs, Routes, Rule
 from perfmodel.fabrics.wiring import rails, route, wire
-from perfmodel.lowering.congestion import HEADS, PARTNER, RING, Share, digest
+from perfmodel.lowering.congestion import HEADS, PARTNER, RING, Shape, Share, shape_of
 from perfmodel.studies.network_flows import fractions_of
 from perfmodel_kernels.flows import Flows
 
@@ -53,8 +53,8 @@ class Case(NamedTuple):
     failed: float
 
 
-def machines(library: Library) -> dict[str, Machine]:
-    """Every shape of a fabric that a shipped site has, by digest.
+def machines(library: Library) -> dict[Shape, Machine]:
+    """Every shape of a fabric that a shipped site has, by its name.
 
     Parameters
     ----------
@@ -63,13 +63,13 @@ def machines(library: Library) -> dict[str, Machine]:
 
     Returns
     -------
-    dict[str, Machine]
+    dict[Shape, Machine]
         The first machine that has it.
     """
-    found: dict[str, Machine] = {}
+    found: dict[Shape, Machine] = {}
     for site in library.names("sites"):
         for machine in library.machines(site):
-            found.setdefault(digest(machine), machine)
+            found.setdefault(shape_of(machine), machine)
     return found
 
 
@@ -265,7 +265,7 @@ def rows_of(machine: Machine, done: Callable[[int], None] = lambda _: None) -> l
     ):
         share = share_of(case, pairs, routes, rate)
         found.append({
-            "digest": digest(machine),
+            "shape": str(shape_of(machine)),
             "fabric": machine.fabric.name,
             "level": machine.fabric.level[case.level].name,
             "pattern": case.pattern,
