@@ -18,6 +18,7 @@ VERBS = {
     "compare": "perfmodel.commands.compare:compare",
     "estimate": "perfmodel.commands.estimate:estimate",
     "search": "perfmodel.commands.search:search",
+    "sweep": "perfmodel.commands.sweep:sweep",
     "power": "perfmodel.commands.power:power",
     "goodput": "perfmodel.commands.goodput:goodput",
     "cost": "perfmodel.commands.cost:cost",
@@ -79,8 +80,13 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def main() -> NoReturn:
-    """Run the command of this process and end it."""
-    sys.exit(run(sys.argv[1:]))
+    """Run the command of this process and end it; an interrupt waits for no thread."""
+    status = run(sys.argv[1:])
+    if status == INTERRUPTED:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 def documentation(target: str) -> str:

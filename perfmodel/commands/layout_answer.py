@@ -15,7 +15,7 @@ from perfmodel.results.atomic import check_folder
 from perfmodel.results.canonical import csv_text, json_text
 from perfmodel.results.parquet import write
 from perfmodel.results.provenance import Provenance, installed_versions
-from perfmodel.search.layouts import USUAL, WIDE, Axes
+from perfmodel.search.layouts import AXES
 from perfmodel.search.legality import REASONS
 from perfmodel.studies.bounds import Bounds, parse_bounds
 from perfmodel.studies.legality import check_layout
@@ -25,7 +25,6 @@ from perfmodel.views.search import draw, terminal_parts
 from perfmodel.views.terminal import show
 
 RESPECTS = ("time", "memory", "energy", "power")
-AXES = {"few": Axes(), "usual": USUAL, "all": WIDE}
 MOST = 16
 """Layouts that a search keeps."""
 

@@ -11,6 +11,7 @@ from perfmodel.config.schema.reliability import Reliability
 from perfmodel.config.schema.site import Site
 from perfmodel.config.schema.stack import Stack
 from perfmodel.config.schema.storage import Storage
+from perfmodel.config.schema.sweep import Sweep
 from perfmodel.config.schema.workload import Workload
 
 KINDS: dict[str, type[Named]] = {
@@ -25,6 +26,7 @@ KINDS: dict[str, type[Named]] = {
     "reliability": Reliability,
     "costs": Costs,
     "programmes": Programme,
+    "sweeps": Sweep,
 }
 """Folder to schema; a new kind is one line here."""
 

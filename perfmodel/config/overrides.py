@@ -34,7 +34,7 @@ ROOTS = ("site", "workload")
 """Nouns that nothing else names: an override replaces the scenario's own choice."""
 
 _PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z0-9_+-]+)*")
-_SEVERAL = re.compile(r"[^\"']*,.*|\[.*\]|(range|linspace|geomspace|zip)\(.*\)", re.DOTALL)
+SEVERAL = re.compile(r"[^\"']*,.*|\[.*\]|(range|linspace|geomspace|zip)\(.*\)", re.DOTALL)
 _INTEGER = re.compile(r"[+-]?[0-9]{1,3}(_?[0-9]{1,3}){0,6}")
 _FLOAT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _LONGEST = 500
@@ -85,7 +85,7 @@ def parse(texts: Iterable[str]) -> list[Override]:
     found: list[Fault] = []
     parsed = [one for text in texts if (one := attempt(found, _split, text))]
     twice = {one.path for i, one in enumerate(parsed) if one.path in {o.path for o in parsed[:i]}}
-    found.extend(_fault(Override(path, ""), "is given twice") for path in sorted(twice))
+    found.extend(fault(Override(path, ""), "is given twice") for path in sorted(twice))
     refuse(found)
     return parsed
 
@@ -122,7 +122,7 @@ def apply(settings: Iterable[Setting], table: dict[str, Any]) -> dict[FieldPath,
     written: dict[FieldPath, Override] = {}
     found: list[Fault] = []
     for setting in settings:
-        path = attempt(found, _path_in, setting, table)
+        path = attempt(found, path_in, setting, table)
         if path is not None:
             _write(table, path, setting.value)
             written[path] = setting.override
@@ -132,10 +132,10 @@ def apply(settings: Iterable[Setting], table: dict[str, Any]) -> dict[FieldPath,
 
 def single(override: Override) -> str:
     """Give the text of an override, and refuse the lists and ranges that only a sweep can take."""
-    if not _SEVERAL.fullmatch(override.text):
+    if not SEVERAL.fullmatch(override.text):
         return override.text
     point = " with a decimal point" if re.search(r"[0-9],[0-9]", override.text) else ""
-    raise Faults([_fault(override, "a list of values belongs to a sweep", f"one value{point}")])
+    raise Faults([fault(override, "a list of values belongs to a sweep", f"one value{point}")])
 
 
 def paths(noun: str) -> list[str]:
@@ -153,18 +153,25 @@ def _split(text: str) -> Override:
         problem = "not an override"
         raise Faults([Fault(problem=problem, file=SOURCE, value=shown(text), expected=expected)])
     if not override.text:
-        raise Faults([_fault(override, "has no value", expected)])
+        raise Faults([fault(override, "has no value", expected)])
     if not override.text.isprintable():
-        raise Faults([_fault(override, "holds control or invisible characters", "plain text")])
+        raise Faults([fault(override, "holds control or invisible characters", "plain text")])
     return override
 
 
 def _settle(override: Override) -> Setting:
-    noun, leaf, indices = _target(override)
+    noun, leaf, indices = target(override)
     return Setting(noun, leaf, indices, _value(leaf, single(override)), override)
 
 
-def _target(override: Override) -> tuple[str, Leaf, tuple[str | None, ...]]:
+def target(override: Override) -> tuple[str, Leaf, tuple[str | None, ...]]:
+    """Find the field that a path means: config, field, and what is said of each index.
+
+    Raises
+    ------
+    Faults
+        There is no such field, or there are several.
+    """
     noun, *rest = WHOLE.get(override.path, override.path).split(".")
     if noun == "facility":
         noun, rest = "site", ["facility", *rest]
@@ -181,7 +188,7 @@ def _target(override: Override) -> tuple[str, Leaf, tuple[str | None, ...]]:
         raise Faults([_unknown(override)])
     if len(matches) > 1:
         fields = one_of(_joined(noun, leaf) for leaf, _ in matches)
-        raise Faults([_fault(override, "could mean several fields", fields)])
+        raise Faults([fault(override, "could mean several fields", fields)])
     leaf, indices = matches[0]
     return noun, leaf, indices
 
@@ -220,8 +227,14 @@ def _value(leaf: Leaf, text: str) -> Any:
     return {"true": True, "false": False}.get(text.lower(), text)
 
 
-def _path_in(setting: Setting, table: dict[str, Any]) -> FieldPath:
-    """Give the path of a setting in a table: the indices that its names stand for."""
+def path_in(setting: Setting, table: dict[str, Any]) -> FieldPath:
+    """Give the path of a setting in a table: the indices that its names stand for.
+
+    Raises
+    ------
+    Faults
+        An array has no such element.
+    """
     path: FieldPath = ()
     indices = iter(setting.indices)
     here: Any = table
@@ -247,7 +260,7 @@ def _index(setting: Setting, word: str | None, array: Any) -> int:
         return names.index(word)
     known = one_of([*map(str, range(len(array))), *names]) if array else ""
     problem = f'has no element "{word}"' if word else "does not say which element"
-    raise Faults([_fault(setting.override, problem, known)])
+    raise Faults([fault(setting.override, problem, known)])
 
 
 def _write(table: Any, path: FieldPath, value: Any) -> None:
@@ -263,18 +276,19 @@ def _unknown(override: Override) -> Fault:
     tables = [path for noun in SCHEMAS for path in paths(noun)]
     inside = [path for path in tables if path.startswith(f"{override.path}.")]
     if inside:
-        return _fault(override, "is a table", one_of(inside))
+        return fault(override, "is a table", one_of(inside))
     namesakes = [path for path in tables if path.endswith(f".{override.path.split('.')[-1]}")]
     close = nearest(override.path, namesakes) or nearest(override.path, [*tables, *WHOLE])
     expected = "" if close else f"a field of {one_of(SCHEMAS)}"
-    return _fault(override, "no such field", expected, close)
+    return fault(override, "no such field", expected, close)
 
 
 def _joined(noun: str, leaf: Leaf) -> str:
     return ".".join((noun, *("0" if part == ANY else part for part in leaf.path)))
 
 
-def _fault(override: Override, problem: str, expected: str = "", close: str = "") -> Fault:
+def fault(override: Override, problem: str, expected: str = "", close: str = "") -> Fault:
+    """Say what is wrong with an override."""
     return Fault(
         problem=problem,
         file=SOURCE,

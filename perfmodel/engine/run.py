@@ -141,22 +141,30 @@ class Form(NamedTuple):
         """Numbers in all."""
         return sum(int(np.prod(shape)) for shape in self.shapes)
 
-    def example(self) -> SiteParams:
+    def example(self) -> Any:
         """Shapes and types of the parameters."""
         leaves = [jax.ShapeDtypeStruct(shape, np.float32) for shape in self.shapes]
         return jax.tree.unflatten(self.tree, leaves)
 
-    def restored(self, flat: jax.Array) -> SiteParams:
+    def restored(self, flat: jax.Array) -> Any:
         """Parameters from one vector: one transfer instead of a hundred."""
-        ends = np.cumsum([int(np.prod(shape)) for shape in self.shapes])
+        return self._cut(flat, ())
+
+    def batched(self, table: jax.Array, size: int) -> Any:
+        """Parameters of some points. Axes of the table: number, point."""
+        return self._cut(table, (size,))
+
+    def _cut(self, table: jax.Array, batch: tuple[int, ...]) -> Any:
+        sizes = [int(np.prod(shape)) for shape in self.shapes]
+        ends = np.cumsum(sizes).tolist()
         parts = [
-            lax.slice(flat, (end - int(np.prod(shape)),), (end,)).reshape(shape)
-            for end, shape in zip(ends.tolist(), self.shapes, strict=True)
+            lax.slice_in_dim(table, end - size, end).reshape(shape + batch)
+            for end, size, shape in zip(ends, sizes, self.shapes, strict=True)
         ]
         return jax.tree.unflatten(self.tree, parts)
 
 
-def flat(params: SiteParams) -> tuple[Form, np.ndarray]:
+def flat(params: Any) -> tuple[Form, np.ndarray]:
     """Parameters as one vector, and how to restore them.
 
     Parameters

@@ -2,8 +2,6 @@
 
 import math
 
-import numpy as np
-
 from perfmodel.config.schema.workload import Layout as LayoutConfig
 from perfmodel_kernels._typing import Scalar
 from perfmodel_kernels.layout import (

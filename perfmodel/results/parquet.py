@@ -1,8 +1,9 @@
 """Parquet files of result columns, with units, labels and provenance inside."""
 
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -51,19 +52,43 @@ def write(path: Path, rows: Rows, provenance: Provenance) -> None:
         Columns differ in length, hold values that have no Parquet type, or the file cannot
         be written.
     """
+    with whole_file(path) as file:
+        _put(file, rows, provenance, {})
+
+
+def encoded(rows: Rows, provenance: Provenance, units: Mapping[str, str] | None = None) -> bytes:
+    """The bytes that :func:`write` would store.
+
+    Parameters
+    ----------
+    rows, provenance
+        As there.
+    units
+        SI unit of columns that are no known quantity.
+
+    Returns
+    -------
+    bytes
+        A Parquet file.
+    """
+    file = BytesIO()
+    _put(file, rows, provenance, units or {})
+    return file.getvalue()
+
+
+def _put(file: BinaryIO, rows: Rows, provenance: Provenance, units: Mapping[str, str]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = _table(rows, provenance)
+    table = _table(rows, provenance, units)
     # numbers rarely repeat: looking for those that do takes 5 times as long as all the rest
     texts = [field.name for field in table.schema if pa.types.is_string(field.type)]
-    with whole_file(path) as file:
-        pq.write_table(
-            table,
-            file,
-            compression="zstd",
-            use_dictionary=texts,  # pyright: ignore[reportArgumentType] a list by its manual
-        )
+    pq.write_table(
+        table,
+        file,
+        compression="zstd",
+        use_dictionary=texts,  # pyright: ignore[reportArgumentType] a list by its manual
+    )
 
 
 def read(path: Path) -> Stored:
@@ -92,12 +117,14 @@ def read(path: Path) -> Stored:
     return Stored(rows, _units(table.schema), provenance)
 
 
-def _table(rows: Rows, provenance: Provenance) -> "pa.Table":
+def _table(rows: Rows, provenance: Provenance, units: Mapping[str, str]) -> "pa.Table":
     import pyarrow as pa
 
     arrays = {key: _array(key, values) for key, values in rows.items()}
     _check_lengths({key: len(array) for key, array in arrays.items()})
-    fields = [pa.field(key, array.type, metadata=_notes(key)) for key, array in arrays.items()]
+    fields = [
+        pa.field(key, array.type, metadata=_notes(key, units)) for key, array in arrays.items()
+    ]
     schema = pa.schema(fields, metadata=to_metadata(provenance))
     return pa.Table.from_arrays(list(arrays.values()), schema=schema)
 
@@ -117,10 +144,12 @@ def _check_lengths(lengths: Mapping[str, int]) -> None:
         raise ValueError(f"columns differ in length: {found}")
 
 
-def _notes(key: str) -> dict[str, str] | None:
-    """Unit and label of a known quantity, as metadata of its field."""
+def _notes(key: str, units: Mapping[str, str]) -> dict[str, str] | None:
+    """Unit and label of a known quantity, unit of another one, as metadata of its field."""
     column = BY_KEY.get(key)
-    return None if column is None else {"unit": column.unit, "label": column.label}
+    if column is None:
+        return {"unit": units[key]} if units.get(key) else None
+    return {"unit": column.unit, "label": column.label}
 
 
 def _units(schema: "pa.Schema") -> dict[str, str]:

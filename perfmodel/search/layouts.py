@@ -136,3 +136,6 @@ WIDE = Axes(
     offload_activations=(0.0, 1.0),
 )
 """Every axis that the model knows."""
+
+AXES = {"few": Axes(), "usual": USUAL, "all": WIDE}
+"""What users call how much of each axis is tried."""

@@ -1,5 +1,6 @@
 """The best layout of one job on one machine, as a row of results."""
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,10 @@ from perfmodel.lowering.fabric_power import fabric_boxes
 from perfmodel.lowering.layout import describe, lower_layout
 from perfmodel.lowering.precision import format_on
 from perfmodel.lowering.site import lower_site
-from perfmodel.results.columns import SITE, STEP, TIME_SPLIT
+from perfmodel.results.columns import SITE, STEP, TIME_SPLIT, Column
 from perfmodel.search.layouts import Axes, alone
 from perfmodel.search.legality import Job
-from perfmodel.search.space import space
+from perfmodel.search.space import Block, Space, blocks, space
 from perfmodel_kernels.layout import Layout
 from perfmodel_kernels.site import Evaluation, SiteParams
 
@@ -90,7 +91,8 @@ def best_row(
     if scenario.layout is not None:
         named = lower_layout(scenario.layout, chips, batch, scenario.model.layers)
         return labels | _named(params, named)
-    found = search(params, space(job(scenario, chips, batch), axes), Limits(bounded=True))
+    layouts, shapes = generated(job(scenario, chips, batch), axes)
+    found = search(params, layouts, Limits(bounded=True), shapes)
     best = found.best["throughput"]
     if not len(best.score):
         return labels | _nothing(OUT_OF_MEMORY if found.points else NO_LAYOUT, found.points)
@@ -185,14 +187,51 @@ def metrics(evaluation: Evaluation, place: int = 0) -> Row:
     Row
         Every known quantity.
     """
-    row: Row = {}
-    for columns, source in ((STEP, evaluation.step), (SITE, evaluation.site)):
-        for column in columns:
-            value: Any = source
-            for name in column.name.split("."):
-                value = getattr(value, name)
-            row[column.key] = float(np.asarray(value)[place])
-    return row
+    return {
+        column.key: float(np.asarray(value_of(evaluation, column))[place])
+        for column in (*STEP, *SITE)
+    }
+
+
+def value_of(evaluation: Evaluation, column: Column) -> Any:
+    """The field of an evaluation that a column holds.
+
+    Parameters
+    ----------
+    evaluation
+        Arrays of points.
+    column
+        One of a step or a site.
+
+    Returns
+    -------
+    Any
+        Its array.
+    """
+    value: Any = evaluation.step if column in STEP else evaluation.site
+    for name in column.name.split("."):
+        value = getattr(value, name)
+    return value
+
+
+@lru_cache(maxsize=4)
+def generated(asked: Job, axes: Axes | None) -> tuple[Space, list[Block]]:
+    """Layouts of a job, generated once for all sites that it runs on.
+
+    Parameters
+    ----------
+    asked
+        Counts.
+    axes
+        Values of the layout's axes.
+
+    Returns
+    -------
+    tuple[Space, list[Block]]
+        The space and its shapes.
+    """
+    found = space(asked, axes)
+    return found, list(blocks(found))
 
 
 def _nothing(reason: str, points: int) -> Row:

@@ -132,7 +132,7 @@ def split(title: str, parts: Mapping[str, float], unit: str) -> Table:
 
 
 @contextmanager
-def progress(description: str, total: int) -> Iterator[Callable[[int], None]]:
+def progress(description: str, total: int) -> Iterator[Callable[..., None]]:
     """Show a bar with rate and time left on standard error, nothing where that is no terminal.
 
     Parameters
@@ -144,8 +144,9 @@ def progress(description: str, total: int) -> Iterator[Callable[[int], None]]:
 
     Yields
     ------
-    Callable[[int], None]
-        Call it with the number that has been done since the last call.
+    Callable[..., None]
+        Call it with the number that has been done since the last call, and with a new description
+        if there is one.
     """
     console = Console(file=sys.stderr, highlight=False)
     columns = (
@@ -158,7 +159,11 @@ def progress(description: str, total: int) -> Iterator[Callable[[int], None]]:
     silent = not console.is_terminal
     with Progress(*columns, console=console, transient=True, disable=silent) as bar:
         task = bar.add_task(description, total=total)
-        yield lambda done: bar.advance(task, done)
+
+        def done(count: int, said: str | None = None) -> None:
+            bar.update(task, advance=count, description=said)
+
+        yield done
 
 
 class Rate(ProgressColumn):

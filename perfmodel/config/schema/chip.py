@@ -41,9 +41,9 @@ class Compute(Config):
 
     @model_validator(mode="after")
     def _order(self) -> Self:
-        most = f"at most max_clock, {text(self.max_clock, 'Hz')}"
         for field in ("spec_clock", "base_clock"):
             if (getattr(self, field) or 0.0) > self.max_clock:
+                most = f"at most max_clock, {text(self.max_clock, 'Hz')}"
                 raise Problem("above the highest clock", most, field)
         return self
 
