@@ -41,6 +41,7 @@ def build() -> App:
         help_format="plaintext",
         version=_version,
         result_action="return_value",
+        suppress_keyboard_interrupt=False,
     )
     for position, (verb, target) in enumerate(VERBS.items()):
         app.command(target, name=verb, help=documentation(target), sort_key=position)

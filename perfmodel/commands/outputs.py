@@ -181,6 +181,25 @@ def _search() -> dict[str, Any]:
     return {"title": title, "type": "object", "properties": properties, "required": [*properties]}
 
 
+def _sweep() -> dict[str, Any]:
+    counts = {"type": "object", "additionalProperties": {"type": "integer"}}
+    rows = {"type": "array", "items": {"type": "object"}}
+    properties = {
+        "points": {"type": "integer", "description": "Points whose results are kept."},
+        "feasible_points": {"type": "integer", "description": "Of them, those with a layout."},
+        "layouts": {"type": "integer", "description": "Full evaluations that they took."},
+        "complete": {"type": "boolean", "description": "Whether all points are there."},
+        "objective": {"type": "string"},
+        "best": {**rows, "description": "Rows as the files hold them, best first."},
+        "infeasible_by_reason": {**counts, "description": "Points by reason."},
+        "points_per_second": {"type": "number", "description": "Computed now, over `wall_s`."},
+        "files": {"type": "array", "items": {"type": "string"}},
+        "wall_s": WALL,
+    }
+    title = "Answer of `sweep`"
+    return {"title": title, "type": "object", "properties": properties, "required": [*properties]}
+
+
 def _bench() -> dict[str, Any]:
     rows = {"type": "array", "items": {"type": "object"}}
     rates = ("flop_per_s", "multiply_add_flop_per_s", "matrix_product_flop_per_s")
@@ -317,6 +336,7 @@ OUTPUTS: dict[str, Callable[[], dict[str, Any]]] = {
     "compare": _compare,
     "estimate": _estimate,
     "search": _search,
+    "sweep": _sweep,
     "power": _power,
     "goodput": _goodput,
     "cost": _cost,

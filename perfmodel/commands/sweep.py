@@ -68,7 +68,7 @@ def sweep(
         Part i/n of the chunks, from 0, for job arrays; taken from SLURM_ARRAY_TASK_ID where that
         is set.
     out
-        Folder of the run; `sweep-NAME` when not given.
+        Folder of the run; `sweep-NAME-` and a word for its inputs when not given.
     format
         A table for people, JSON with a stable schema, or CSV of the best points.
     device

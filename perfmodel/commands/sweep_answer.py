@@ -85,7 +85,7 @@ def deliver(delivery: Delivery) -> int:
     devices = open_devices(delivery.device)  # type: ignore[arg-type]
     sys.stderr.write(device_line(devices, delivery.device))  # type: ignore[arg-type]
     told = manifest(plan, devices[0].device_kind, delivery.asked.told)
-    path = delivery.out or Path(f"sweep-{delivery.asked.name}")
+    path = delivery.out or Path(f"sweep-{delivery.asked.name}-{told['inputs'][:8]}")
     with opened(path, told, delivery.shard) as folder:
         before = len(folder.done())
         _compute(plan, folder, delivery)

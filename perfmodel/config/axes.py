@@ -155,7 +155,7 @@ def _axis(text: str) -> list[Axis | _Drawn]:
     if zipped is None:
         (override,) = parse([text])
         read = _column(override)
-        return [read if isinstance(read, _Drawn) else Axis((read,))]
+        return [read if isinstance(read, _Drawn) else Axis((_distinct(override, read),))]
     members = [part for part in _words(zipped[1], ";") if part]
     whole = Override("zip", text)
     if len(members) < 2:
@@ -210,8 +210,8 @@ def _listed(override: Override, leaf: Leaf | None) -> Column:
         raise Faults([fault(override, error.problem, error.expected)]) from None
     if numbers is None or any(number is None for number in numbers):
         texts = [word.strip("\"'") for word in words]
-        return Column(override.path, "", "names", _distinct(override, np.array(texts)))
-    values = _distinct(override, np.array(numbers))
+        return Column(override.path, "", "names", np.array(texts))
+    values = np.array(numbers)
     return Column(override.path, unit, _scale(values), values)
 
 
@@ -231,12 +231,13 @@ def _number(word: str, leaf: Leaf) -> int | float | None:
     return None
 
 
-def _distinct(override: Override, values: NDArray[Any]) -> NDArray[Any]:
-    kinds_, counts = np.unique(values, return_counts=True)
+def _distinct(override: Override, column: Column) -> Column:
+    """The column, if it says nothing twice; what `zip` pairs may."""
+    values, counts = np.unique(column.values, return_counts=True)
     if (counts > 1).any():
-        twice = shown(str(kinds_[counts > 1][0]))
+        twice = shown(str(values[counts > 1][0]))
         raise Faults([fault(override, f"holds {twice} more than once")])
-    return values
+    return column
 
 
 def _scale(values: NDArray[Any]) -> Scale:

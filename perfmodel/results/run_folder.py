@@ -17,9 +17,11 @@ MANIFEST = "manifest.json"
 ONE, MANY = ".lock", ".shard-{}-of-{}.lock"
 """Files that a process holds while it writes; hidden, so that readers of data sets skip them."""
 
-DECIDES = ("format", "site", "workload", "objective", "axes", "points", "chunk", "inputs",
-           "device", "code", "versions")  # fmt: skip
+DECIDES = ("format", "asked", "chunk", "scenario", "inputs", "device", "code", "versions")
 """Keys of the manifest that a run has to have in common with the one that it goes on with."""
+
+TOLD = 5
+"""Differences that a message lists."""
 
 
 class Shard(NamedTuple):
@@ -149,20 +151,31 @@ def _agree(path: Path, manifest: Mapping[str, Any]) -> None:
     except (OSError, ValueError):
         before = {}
     now = json.loads(text)
+    changes = (list(_changes(key, before.get(key), now.get(key))) for key in DECIDES)
+    first = next(filter(None, changes), [])  # what the user typed changes all that follows from it
+    expected = "the same inputs and program to go on with a run; another --out for a new one"
     refuse(
-        Fault(
-            file=short_path(file),
-            field=key,
-            problem=f"was {_brief(before.get(key))}, is now {_brief(now.get(key))}",
-            expected="the same inputs and program to go on with a run; another --out for a new one",
-        )
-        for key in DECIDES
-        if before.get(key) != now.get(key)
+        Fault(file=short_path(file), field=field, problem=problem, expected=expected)
+        for field, problem in first[:TOLD]
     )
 
 
+def _changes(field: str, before: Any, now: Any) -> Iterator[tuple[str, str]]:
+    """Values that are not the same, each with its path."""
+    if before == now:
+        return
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in {**before, **now}:
+            yield from _changes(f"{field}.{key}", before.get(key), now.get(key))
+    elif isinstance(before, list) and isinstance(now, list):
+        lost, new = ([one for one in a if one not in b] for a, b in ((before, now), (now, before)))
+        yield field, f"was {_brief(lost or before)}, is now {_brief(new or now)}"
+    else:
+        yield field, f"was {_brief(before)}, is now {_brief(now)}"
+
+
 def _brief(value: Any) -> str:
-    return "nothing" if value is None else shortened(json_text(value, indent=None))
+    return "nothing" if value in (None, [], {}) else shortened(json_text(value, indent=None))
 
 
 def _clear(path: Path) -> None:

@@ -277,9 +277,7 @@ def summary(asked: Plan, folder: RunFolder, top: int) -> Summary:
     heads: list[tuple[float, int, int]] = []
     for number in folder.done():
         file = folder.file(number)
-        table = pq.read_table(
-            file, columns=["feasible", "reason", "layouts", key], partitioning=None
-        )
+        table = pq.ParquetFile(file).read(["feasible", "reason", "layouts", key])
         fits = table["feasible"].to_numpy()
         points, feasible = points + len(fits), feasible + int(fits.sum())
         layouts += int(table["layouts"].to_numpy().sum())

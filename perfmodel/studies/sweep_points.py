@@ -156,6 +156,7 @@ def _evaluated(groups: list[tuple[Group, Columns, NDArray[Any]]], bounds: Bounds
         {
             "feasible": reasons == "",
             "reason": reasons,
+            "layouts": legal.astype(np.int64),
             "layout": _described(layouts),
             "batch_sequences": layouts["dp"] * layouts["micro_batch"] * layouts["micro_batches"],
             "bottleneck": np.where(legal, parts[np.asarray(found.step.bottleneck, int)], ""),
