@@ -26,6 +26,7 @@ VERBS = {
     "validate": "perfmodel.commands.validate:validate",
     "calibrate": "perfmodel.commands.calibrate:calibrate",
     "bench": "perfmodel.commands.bench:bench",
+    "rerun": "perfmodel.commands.rerun:rerun",
     "configs": "perfmodel.commands.configs:app",
     "schema": "perfmodel.commands.schema:schema",
     "devices": "perfmodel.commands.devices:devices",

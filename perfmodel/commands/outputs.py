@@ -200,6 +200,21 @@ def _sweep() -> dict[str, Any]:
     return {"title": title, "type": "object", "properties": properties, "required": [*properties]}
 
 
+def _rerun() -> dict[str, Any]:
+    pairs = {"type": "object", "additionalProperties": {"type": "array"}}
+    gaps = {"type": "object", "additionalProperties": {"type": ["number", "null"]}}
+    properties = {
+        "files": {"type": "integer", "description": "Files that were computed again."},
+        "equal": {"type": "integer", "description": "Of them, those with the same bytes."},
+        "differences": {**gaps, "description": "Largest relative ones; null for other values."},
+        "changed": {**pairs, "description": "Versions, code and device, then and now."},
+        "same": {"type": "boolean"},
+        "wall_s": WALL,
+    }
+    title = "Answer of `rerun`"
+    return {"title": title, "type": "object", "properties": properties, "required": [*properties]}
+
+
 def _bench() -> dict[str, Any]:
     rows = {"type": "array", "items": {"type": "object"}}
     rates = ("flop_per_s", "multiply_add_flop_per_s", "matrix_product_flop_per_s")
@@ -337,6 +352,7 @@ OUTPUTS: dict[str, Callable[[], dict[str, Any]]] = {
     "estimate": _estimate,
     "search": _search,
     "sweep": _sweep,
+    "rerun": _rerun,
     "power": _power,
     "goodput": _goodput,
     "cost": _cost,

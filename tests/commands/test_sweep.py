@@ -221,11 +221,12 @@ def _workers(parent: int) -> list[int]:
 
 
 WORD = (
-    *("site.chips", "chip", "node.nic_bandwidth", "layout.tp", "fabric.level.core.oversubscription"),
+    *("site.chips", "chip", "node.nic_bandwidth", "layout.tp"),
+    "fabric.level.core.oversubscription",
     *("=", "=", "=", ",", ",", "(", ")", "range", "linspace", "geomspace", "zip(", "uniform"),
     *("choice", ";", "1", "2", "-1", "1e9", "GB/s", "100 Gb/s", "nan", "inf", "'", '"', "[", "]"),
-    *("h100", "gb300", "../../etc/passwd", "<script>", "$HOME", "\x00", "\u202e", "9" * 40, "", " "),
-    *("unlimited", "--yes"),
+    *("h100", "gb300", "../../etc/passwd", "<script>", "$HOME", "\x00", "\u202e", "9" * 40),
+    *("", " ", "unlimited", "--yes"),
 )  # fmt: skip
 
 
