@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from perfmodel.config.faults import printable
+from perfmodel.results.atomic import check_folder
 from perfmodel.results.columns import COLUMNS
 from perfmodel.results.dataset import Run
 from perfmodel.views.chart import (
@@ -35,11 +37,16 @@ from perfmodel.views.figures import (
     sweep_line,
     time_split,
 )
-from perfmodel.views.figures.dimension import NAMES, Quantity, dimension, number_text, value_text
+from perfmodel.views.figures.dimension import NAMES, Quantity, dimension, number_text
 from perfmodel.views.figures.sheet import save
+from perfmodel.views.words import named_value
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+LONGEST_TITLE, LONGEST_NOTE = 60, 160
+"""Letters of a title and of a part of a caption that a figure has room for."""
 
 
 def plot(run: Run, wishes: Sequence[Wish], folder: Path) -> list[Path]:
@@ -65,6 +72,7 @@ def plot(run: Run, wishes: Sequence[Wish], folder: Path) -> list[Path]:
         A wish cannot be drawn; nothing is written then. Or the folder cannot be written.
     """
     charts = [chart(run, wish) for wish in wishes]
+    check_folder(folder)
     files: list[Path] = []
     with quiet():
         for one in charts:
@@ -114,9 +122,15 @@ def caption(run: Run, chosen: Chart) -> str:
         Scenario, command, version, points.
     """
     manifest = run.manifest
-    version = manifest.versions.get("perfmodel", "")
-    source = f"{manifest.workload} on {manifest.site}; {manifest.command}; perfmodel {version}"
-    return "; ".join([source, *chosen.notes])
+    parts = [f"{manifest.workload} on {manifest.site}", manifest.command]
+    parts += [f"perfmodel {manifest.versions.get('perfmodel', '')}".strip(), *chosen.notes]
+    return "; ".join(_fitted(part, LONGEST_NOTE) for part in parts)
+
+
+def _fitted(text: str, longest: int) -> str:
+    """One line of at most so many letters."""
+    line = printable(" ".join(text.split()))
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
 def words(run: Run, chosen: Chart) -> str:
@@ -144,7 +158,7 @@ def words(run: Run, chosen: Chart) -> str:
     if asked.color is not None and chosen.kind != HEAT:
         said += f", by {asked.color.column.label}"
     said += f", a panel per {asked.facet.column.label}" if asked.facet else ""
-    return f"{said}. {_range(chosen, value)}"
+    return f"{said[:1].upper()}{said[1:]}. {_range(chosen, value)}"
 
 
 def _range(chosen: Chart, value: Quantity) -> str:
@@ -153,16 +167,16 @@ def _range(chosen: Chart, value: Quantity) -> str:
     numbers = numbers[np.isfinite(numbers)]
     if not numbers.size:
         return "No point is feasible."
-    shown = dimension(value, numbers)
-    ends = (value_text(shown, float(one)) for one in (numbers.min(), numbers.max()))
-    return f"{value.column.label} from {' to '.join(ends)}."
+    low, high = (named_value(value.column, float(one)) for one in (numbers.min(), numbers.max()))
+    return f"From {low} to {high}."
 
 
 def _title(run: Run, chosen: Chart) -> str:
     asked = chosen.asked
     value = (asked.color or asked.y) if chosen.kind == HEAT else asked.y
-    label = dimension(value, np.empty(0)).label.partition(" [")[0]
-    heading = run.manifest.title or "Sweep"
+    rate = value.column.unit == "1/s" and value.column.label == "tokens/s"
+    label = "throughput" if rate else value.column.label
+    heading = _fitted(run.manifest.title, LONGEST_TITLE) or "Sweep"
     against = f" against {asked.x.column.label}" if chosen.kind == PARETO else ""
     return f"{heading}: {label}{against}" if chosen.kind != DASHBOARD else heading
 

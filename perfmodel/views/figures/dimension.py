@@ -8,6 +8,7 @@ from perfmodel.config import units
 from perfmodel.results.columns import BARS, Column
 from perfmodel.views.figures.sheet import distinct, plain_text
 from perfmodel.views.quantities import MISSING, PREFIXES, human, scale
+from perfmodel.views.words import nearly_whole
 
 if TYPE_CHECKING:
     from matplotlib.axis import Axis
@@ -27,9 +28,6 @@ SHORT = 0.6
 
 MANY = 24
 """More values than this are no ticks of their own."""
-
-WHOLE = 1e-9
-"""Numbers this close to a whole one are shown as it: geometric axes hold 16384.000000000004."""
 
 UNPREFIXED = ("", "1/s", "kg", "EUR", "K", "m", "m^3/s", "EUR/W", "EUR/J", "kg/J", "m^3/J")
 """SI units that take no prefix."""
@@ -138,8 +136,8 @@ def value_text(shown: Dimension, value: object) -> str:
 
 def number_text(value: float) -> str:
     """Show a number that stands alone: counts in full, 98,304 being no 98.3k."""
-    near = round(value)
-    return human(near) if abs(value - near) <= WHOLE * abs(value) else tick_text(value)
+    near = nearly_whole(value)
+    return human(near) if near.is_integer() else tick_text(value)
 
 
 def tick_text(value: float, _: object = None) -> str:
