@@ -12,7 +12,7 @@ from perfmodel.results.dataset import Run
 from perfmodel.views.figures.dimension import LINEAR, NAMES, Quantity, dimension, ends, result
 from perfmodel.views.figures.dimension import value_text as said
 from perfmodel.views.figures.sheet import distinct
-from perfmodel.views.figures.sweep_line import FEW, Asked
+from perfmodel.views.figures.sweep_line import FEW, LINES, Asked
 
 LINE, HEAT, PARETO, SCALING, DASHBOARD = "line", "heat", "pareto", "scaling", "dashboard"
 TIME, POWER = "time-split", "power-split"
@@ -37,8 +37,11 @@ RESULTS = ("tokens_per_s", "mfu", "site_power", "energy_per_token")
 SCALED = ("tokens_per_s", "tokens_per_s_per_chip", "mfu")
 """Results of a scaling curve."""
 
-PANELS, PENS, BARS = 12, 14, 36
-"""Panels, names of lines and bars that there is room for."""
+PANELS, PENS, BARS, CURVED = 12, 14, 36, 4
+"""Panels, names of lines, bars and panels of scaling curves that there is room for."""
+
+CLOUD = 10_000
+"""Points without lines between them that are drawn at most."""
 
 GRID = 4
 """Values of an axis from which on a map has enough cells to be read."""
@@ -94,8 +97,7 @@ def chart(run: Run, wish: Wish) -> Chart:
     rows = run.columns(*_needed(run, keys, kind), where=wish.where)
     if not rows["feasible"].size:
         raise Faults([Fault(field="--where", problem="no point meets all conditions")])
-    if kind in (TIME, POWER):
-        keys = _fewer_bars(rows, keys)
+    keys = _fewer(rows, keys, kind)
     shown_axes = [key for key in keys.values() if key in run.manifest.keys]
     along = list(dict.fromkeys([keys["x"], *shown_axes]))
     held: list[str] = []
@@ -104,8 +106,10 @@ def chart(run: Run, wish: Wish) -> Chart:
     for name, most in (("facet", PANELS), ("color", PENS)):
         rows, more = _limited(run, rows, keys.get(name, ""), most)
         held += more
-    if kind in (TIME, POWER):
-        rows, more = _thinned(rows, keys["x"])
+    counts = _counts(run, rows, kind)
+    most = BARS if kind in (TIME, POWER) else CLOUD if _is_cloud(run, rows, keys, kind) else 0
+    if most:
+        rows, more = _thinned(rows, keys["x"], most)
         held += more
     quantities = {name: quantity(run, key, rows) for name, key in keys.items() if key}
     asked = Asked(
@@ -113,7 +117,7 @@ def chart(run: Run, wish: Wish) -> Chart:
     )
     if kind == HEAT:
         rows["best"] = _best(rows, asked)
-    notes = (*_counts(run, rows, kind), *held, *(condition.text for condition in wish.where))
+    notes = (*counts, *held, *(condition.text for condition in wish.where))
     return Chart(kind, asked, rows, notes, _stem(kind, asked))
 
 
@@ -243,23 +247,35 @@ def _needed(run: Run, keys: Mapping[str, str], kind: str) -> list[str]:
     return list(dict.fromkeys([*wanted, *run.manifest.keys, "feasible", *own[kind]]))
 
 
-def _fewer_bars(rows: Mapping[str, np.ndarray], keys: dict[str, str]) -> dict[str, str]:
-    """Leave out what tells lines and panels apart where that makes too many bars."""
+def _fewer(rows: Mapping[str, np.ndarray], keys: dict[str, str], kind: str) -> dict[str, str]:
+    """Leave out what tells bars or curves apart where that makes too many of them."""
     for name in ("color", "facet"):
-        counts = [len(distinct(rows[keys[one]])) for one in ("x", "color", "facet") if keys[one]]
-        if keys[name] and np.prod(counts) > BARS:
+        counts = {one: len(distinct(rows[key])) for one, key in keys.items() if key}
+        bars = np.prod([count for one, count in counts.items() if one != "y"])
+        curves = counts.get(name, 0) > (PENS if name == "color" else CURVED)
+        if (kind in (TIME, POWER) and bars > BARS) or (kind == SCALING and curves):
             keys = {**keys, name: ""}
     return keys
 
 
-def _thinned(rows: dict[str, np.ndarray], key: str) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Keep as many rows as there is room for bars, evenly over an axis."""
+def _thinned(
+    rows: dict[str, np.ndarray], key: str, most: int
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Keep as many rows as there is room for, evenly over an axis."""
     count = len(rows[key])
-    if count <= BARS:
+    if count <= most:
         return rows, []
     order = np.argsort(rows[key], kind="stable")
-    chosen = np.sort(order[np.linspace(0, count - 1, BARS).astype(int)])
-    return {name: column[chosen] for name, column in rows.items()}, [f"{BARS} of {count:,} bars"]
+    chosen = np.sort(order[np.linspace(0, count - 1, most).astype(int)])
+    note = f"{most:,} of {count:,} points shown"
+    return {name: column[chosen] for name, column in rows.items()}, [note]
+
+
+def _is_cloud(run: Run, rows: Mapping[str, np.ndarray], keys: Mapping[str, str], kind: str) -> bool:
+    """Whether points are drawn without lines between them."""
+    color = keys.get("color", "")
+    many = bool(color) and run.kinds[color] == NUMBER and len(distinct(rows[color])) > LINES
+    return kind in (LINE, DASHBOARD) and many
 
 
 def _hold(

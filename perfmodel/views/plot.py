@@ -39,6 +39,7 @@ from perfmodel.views.figures import (
 )
 from perfmodel.views.figures.dimension import NAMES, Quantity, dimension, number_text
 from perfmodel.views.figures.sheet import save
+from perfmodel.views.terminal import progress
 from perfmodel.views.words import named_value
 
 if TYPE_CHECKING:
@@ -74,9 +75,10 @@ def plot(run: Run, wishes: Sequence[Wish], folder: Path) -> list[Path]:
     charts = [chart(run, wish) for wish in wishes]
     check_folder(folder)
     files: list[Path] = []
-    with quiet():
+    with quiet(), progress("figures", len(charts)) as done:
         for one in charts:
             files += save(draw(run, one), folder, one.stem)
+            done(1)
     return files
 
 
@@ -148,8 +150,7 @@ def words(run: Run, chosen: Chart) -> str:
     str
         A sentence or two.
     """
-    asked = chosen.asked
-    value = (asked.color or asked.y) if chosen.kind == HEAT else asked.y
+    asked, value = chosen.asked, _value(run, chosen)
     kinds = {TIME: "Parts of the step time", POWER: "Parts of the site power"}
     kinds |= {DASHBOARD: ", ".join(COLUMNS[name].label for name in RESULTS)}
     over = f" over {asked.x.column.label}"
@@ -159,6 +160,15 @@ def words(run: Run, chosen: Chart) -> str:
         said += f", by {asked.color.column.label}"
     said += f", a panel per {asked.facet.column.label}" if asked.facet else ""
     return f"{said[:1].upper()}{said[1:]}. {_range(chosen, value)}"
+
+
+def _value(run: Run, chosen: Chart) -> Quantity:
+    """The result that a figure is about."""
+    totals = {TIME: COLUMNS["step_time"].key, POWER: COLUMNS["site_power"].key}
+    if chosen.kind in totals:
+        return quantity(run, totals[chosen.kind], chosen.rows)
+    asked = chosen.asked
+    return (asked.color or asked.y) if chosen.kind == HEAT else asked.y
 
 
 def _range(chosen: Chart, value: Quantity) -> str:
@@ -172,8 +182,7 @@ def _range(chosen: Chart, value: Quantity) -> str:
 
 
 def _title(run: Run, chosen: Chart) -> str:
-    asked = chosen.asked
-    value = (asked.color or asked.y) if chosen.kind == HEAT else asked.y
+    asked, value = chosen.asked, _value(run, chosen)
     rate = value.column.unit == "1/s" and value.column.label == "tokens/s"
     label = "throughput" if rate else value.column.label
     heading = _fitted(run.manifest.title, LONGEST_TITLE) or "Sweep"

@@ -34,6 +34,7 @@ from perfmodel.views.figures.dimension import ends
 from perfmodel.views.figures.sheet import house_style
 from perfmodel.views.plot import draw, quiet, words
 from perfmodel.views.quantities import human
+from perfmodel.views.terminal import progress
 from perfmodel.views.words import named_value, point_value
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -58,6 +59,9 @@ NAMES = {
 
 DOTS = 120
 """Dots of a figure in one inch: sharp on a screen, a page of a megabyte."""
+
+SHOWN = 0.7
+"""Pixels of the page over dots of a figure: text of 9 points is read without a glass."""
 
 
 class Head(NamedTuple):
@@ -84,7 +88,9 @@ class Picture(NamedTuple):
     png: str
     """The file in base 64."""
     width: int
+    """Pixels of the page."""
     height: int
+    """Pixels of the page."""
 
 
 def report(run: Run, where: Sequence[Condition] = ()) -> str:
@@ -187,15 +193,17 @@ def _notes(run: Run, where: Sequence[Condition]) -> list[str]:
 def _pictures(run: Run, where: Sequence[Condition], first: Chart) -> list[Picture]:
     """All figures for which the run has columns and axes."""
     pictures = []
-    for kind, name in NAMES.items():
-        faults: list[Fault] = []
-        found = first if kind == LINE else attempt(faults, chart, run, Wish(kind, where=where))
-        if found is not None and _worth(run, found):
-            pictures.append(_picture(run, found, name))
+    with progress("figures", len(NAMES)) as done:
+        for kind, name in NAMES.items():
+            faults: list[Fault] = []
+            found = first if kind == LINE else attempt(faults, chart, run, Wish(kind, where=where))
+            if found is not None and _worth(found):
+                pictures.append(_picture(run, found, name))
+            done(1)
     return pictures
 
 
-def _worth(run: Run, found: Chart) -> bool:
+def _worth(found: Chart) -> bool:
     """Whether there is more than one place to show, or a split of one point."""
     values = len(np.unique(found.rows[found.asked.x.key]))
     if found.kind == PARETO:
@@ -212,7 +220,8 @@ def _picture(run: Run, found: Chart, name: str) -> Picture:
     data = file.getvalue()
     width, height = struct.unpack(">II", data[16:24])  # W3C PNG specification, IHDR
     said = words(run, found)
-    return Picture(name, said, base64.b64encode(data).decode(), width, height)
+    across, down = round(SHOWN * width), round(SHOWN * height)
+    return Picture(name, said, base64.b64encode(data).decode(), across, down)
 
 
 def _best(run: Run, rows: Mapping[str, np.ndarray]) -> Table:
@@ -221,7 +230,7 @@ def _best(run: Run, rows: Mapping[str, np.ndarray]) -> Table:
     pair = [one for one in ends(run.quantities[key]) or () if one in rows]
     beside = [COLUMNS[name].key for name in BESIDE if COLUMNS[name].key in rows]
     texts = [one for one in ("bottleneck", "layout") if one in rows]
-    keys = list(dict.fromkeys([*run.manifest.keys, key, *pair, *beside, *texts]))
+    keys = list(dict.fromkeys([key, *pair, *run.manifest.keys, *beside, *texts]))
     heads = [Head(run.quantities[one].label, run.kinds[one] == NUMBER) for one in keys]
     places = _order(run, rows)[:BEST]
     cells = [

@@ -252,7 +252,7 @@ def test_splits_have_a_bar_per_value_in_groups(run: Run) -> None:
 def test_splits_of_a_sample_show_as_many_bars_as_there_is_room_for(sample: Run) -> None:
     figure = drawn(sample, "time-split")
     assert len(figure.axes[0].containers[0]) == charts.BARS
-    assert f"{charts.BARS} of 90 bars" in caption(figure)
+    assert f"{charts.BARS} of 90 points shown" in caption(figure)
 
 
 def test_a_scaling_curve_has_the_chips_level(run: Run) -> None:

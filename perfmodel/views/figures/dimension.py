@@ -144,7 +144,7 @@ def tick_text(value: float, _: object = None) -> str:
     """Show a number shortly: 0.4, 1024, 98.3k, 2.5M."""
     if not np.isfinite(value):
         return MISSING
-    if value == 0.0 or 1e-3 <= abs(value) < 1e4:
+    if value == 0.0 or 1e-3 <= abs(value) < 9999.5:
         return f"{value:.4g}"
     power = 3 * int(np.floor(np.log10(abs(value) * (1.0 + 5e-4)) / 3.0))
     if power < 0 or power not in PREFIXES:

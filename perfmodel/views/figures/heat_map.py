@@ -15,6 +15,7 @@ from perfmodel.views.figures.dimension import (
 )
 from perfmodel.views.figures.sheet import Rows, house_style
 from perfmodel.views.figures.sweep_line import (
+    RASTER,
     Asked,
     facets,
     label_outer,
@@ -116,13 +117,15 @@ def _panel(axes: "Axes", rows: Rows, drawn: Drawn, room: int) -> None:
     axes.grid(visible=False)
     cells = len(drawn.columns) * len(drawn.lines)
     if len(x) < SPARSE * cells:
-        axes.scatter(x, y, c=value, cmap=MAP, norm=drawn.norm, s=16)
+        axes.scatter(x, y, c=value, cmap=MAP, norm=drawn.norm, s=16, rasterized=len(x) > RASTER)
     else:
         _cells(axes, (x, y, value), drawn)
         if cells <= READABLE and room > 5:
             _values(axes, (x, y, value), drawn)
     if not fits.all():
-        axes.plot(x[~fits], y[~fits], "x", color="#777777", markersize=5, linestyle="")
+        axes.plot(
+            x[~fits], y[~fits], "x", color="#777777", markersize=5, rasterized=len(x) > RASTER
+        )
     best = np.asarray(rows["best"], bool)
     axes.plot(x[best], y[best], "*", color="#D55E00", markersize=9, markeredgecolor="white")
 
@@ -132,7 +135,10 @@ def _cells(axes: "Axes", points: tuple[np.ndarray, np.ndarray, np.ndarray], draw
     grid = np.full((len(drawn.lines), len(drawn.columns)), np.nan)
     grid[np.searchsorted(drawn.lines, y), np.searchsorted(drawn.columns, x)] = value
     across, up = _edges(drawn.columns, drawn.x), _edges(drawn.lines, drawn.y)
-    axes.pcolormesh(across, up, grid, cmap=MAP, norm=drawn.norm, edgecolors="white", linewidth=0.4)
+    style = {"edgecolors": "white", "linewidth": 0.4} if grid.size <= RASTER else {}
+    axes.pcolormesh(
+        across, up, grid, cmap=MAP, norm=drawn.norm, rasterized=grid.size > RASTER, **style
+    )
 
 
 def _values(axes: "Axes", points: tuple[np.ndarray, np.ndarray, np.ndarray], drawn: Drawn) -> None:

@@ -271,18 +271,22 @@ def _intervals(axes: "Axes", rows: Rows, drawn: Drawn, pen: Pen) -> None:
 
 def _cloud(axes: "Axes", rows: Rows, drawn: Drawn) -> None:
     """Points that are not joined, coloured by a number: what a random sample looks like."""
+    from matplotlib.colors import to_rgba
+
     asked = drawn.asked
     fits = np.asarray(rows["feasible"], bool)
     x = places(drawn.x, np.asarray(rows[asked.x.key]))
     y = np.asarray(rows[asked.y.key], float) / drawn.y.size
     table = {pen.value: pen.color for pen in drawn.pens}
     key = asked.color.key if asked.color else asked.x.key
-    colors = [table[value] for value in np.asarray(rows[key])[fits].tolist()]
+    values, which = np.unique(np.asarray(rows[key])[fits], return_inverse=True)
+    colors = np.array([to_rgba(table[value]) for value in values.tolist()])[which]
     axes.scatter(x[fits], y[fits], c=colors, s=14, rasterized=len(x) > RASTER)
     if not fits.all():
         foot = axes.get_xaxis_transform()
         heights = np.full((~fits).sum(), 0.03)
-        axes.plot(x[~fits], heights, "x", color="#666666", markersize=4, transform=foot)
+        style = {"color": "#666666", "markersize": 4, "rasterized": len(x) > RASTER}
+        axes.plot(x[~fits], heights, "x", transform=foot, **style)
 
 
 def _pens(rows: Rows, color: Quantity | None) -> list[Pen]:
