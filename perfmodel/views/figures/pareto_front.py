@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 NAMED = 8
 """Points of all fronts whose layouts are written."""
 
+MARKED = 60
+"""Points of a front up to which each has a marker."""
+
 LONGEST = 90
 """Letters of a named point."""
 
@@ -105,7 +108,7 @@ def _front(axes: "Axes", rows: Rows, drawn: Drawn, aims: Aims, pen: Pen) -> dict
     steps = "steps-post" if aims.x_grows != aims.y_grows else "default"
     steps = "steps-pre" if aims.x_grows and not aims.y_grows else steps
     axes.plot(
-        x[chosen], y[chosen], color=pen.color, marker=pen.marker, markersize=4.5, label=label,
+        x[chosen], y[chosen], color=pen.color, marker=pen.marker if len(chosen) <= MARKED else "", markersize=4.5, label=label,
         drawstyle=steps, linewidth=1.2,
     )  # fmt: skip
     return {"x": x[chosen], "y": y[chosen], "name": own["name"][chosen]}
