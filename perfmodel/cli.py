@@ -23,6 +23,8 @@ VERBS = {
     "goodput": "perfmodel.commands.goodput:goodput",
     "cost": "perfmodel.commands.cost:cost",
     "network": "perfmodel.commands.network:network",
+    "plot": "perfmodel.commands.plot:plot",
+    "report": "perfmodel.commands.report:report",
     "validate": "perfmodel.commands.validate:validate",
     "calibrate": "perfmodel.commands.calibrate:calibrate",
     "bench": "perfmodel.commands.bench:bench",

@@ -215,6 +215,26 @@ def _rerun() -> dict[str, Any]:
     return {"title": title, "type": "object", "properties": properties, "required": [*properties]}
 
 
+def _run_views(verb: str) -> Callable[[], dict[str, Any]]:
+    """Answer of a verb that draws a stored run."""
+    properties = {
+        "run": {"type": "string", "description": "Folder of the run."},
+        "title": {"type": "string"},
+        "points": {"type": "integer", "description": "Of the whole run."},
+        "chunks": {"type": "integer", "description": "Of the whole run."},
+        "chunks_there": {"type": "integer", "description": "Of them, those that are there."},
+        "files": {"type": "array", "items": {"type": "string"}},
+        "wall_s": WALL,
+    }
+    title = f"Answer of `{verb}`"
+    return lambda: {
+        "title": title,
+        "type": "object",
+        "properties": properties,
+        "required": [*properties],
+    }
+
+
 def _bench() -> dict[str, Any]:
     rows = {"type": "array", "items": {"type": "object"}}
     rates = ("flop_per_s", "multiply_add_flop_per_s", "matrix_product_flop_per_s")
@@ -356,6 +376,8 @@ OUTPUTS: dict[str, Callable[[], dict[str, Any]]] = {
     "power": _power,
     "goodput": _goodput,
     "cost": _cost,
+    "plot": _run_views("plot"),
+    "report": _run_views("report"),
     "bench": _bench,
     "validate": validation_schema,
     "calibrate": calibration_schema,

@@ -53,7 +53,7 @@ def draw(rows: Rows, respects: Sequence[str], caption: str) -> "Figure":
             if not column.display:  # no unit that people read: prefixes on the ticks
                 axis.set_major_formatter(EngFormatter())
         axes.margins(x=0.08, y=0.12)
-        _names(axes, x, y, names)
+        number_points(axes, x, y, names)
     return figure
 
 
@@ -61,20 +61,25 @@ def _label(column: Column) -> str:
     return f"throughput [{column.label}]" if column.unit == "1/s" else axis_label(column)
 
 
-def _spread(x: np.ndarray, y: np.ndarray) -> list[int]:
-    """Points far from each other: the ends, then always the one farthest from those taken."""
-    taken = [0, len(x) - 1] if len(x) > 1 else [0]
-    while len(taken) < min(LABELS, len(x)):
-        gaps = np.hypot(x[:, None] - x[taken], y[:, None] - y[taken]).min(1)
-        taken.append(int(gaps.argmax()))
-    return sorted(taken)
+def number_points(
+    axes: "Axes", x: np.ndarray, y: np.ndarray, names: Sequence[str], most: int = LABELS
+) -> None:
+    """Write numbers at some points, far from each other, and their names in a list.
 
-
-def _names(axes: "Axes", x: np.ndarray, y: np.ndarray, names: list[str]) -> None:
-    """Numbers at some points, their layouts in a list beside the curve."""
-    picked = np.array(_spread(x / np.ptp(x).clip(1e-30), y / np.ptp(y).clip(1e-30)))
+    Parameters
+    ----------
+    axes
+        Where the points are drawn.
+    x, y
+        Places of the points.
+    names
+        Name of each.
+    most
+        Points that get a number.
+    """
+    picked = _spread(x / np.ptp(x).clip(1e-30), y / np.ptp(y).clip(1e-30), most)
     lines = []
-    for number, place in enumerate(picked.tolist(), start=1):
+    for number, place in enumerate(picked, start=1):
         axes.annotate(
             str(number), (x[place], y[place]), xytext=(0, 6), textcoords="offset points",
             ha="center", fontsize=8, fontweight="bold",
@@ -82,5 +87,15 @@ def _names(axes: "Axes", x: np.ndarray, y: np.ndarray, names: list[str]) -> None
         lines.append(f"{number}  {names[place]}")
     axes.text(
         0.98, 0.03, "\n".join(lines), transform=axes.transAxes, ha="right", va="bottom",
-        fontsize=6.5, bbox={"facecolor": "white", "alpha": 0.85, "edgecolor": "#cccccc"},
+        multialignment="left", fontsize=6.5,
+        bbox={"facecolor": "white", "alpha": 0.85, "edgecolor": "#cccccc"},
     )  # fmt: skip
+
+
+def _spread(x: np.ndarray, y: np.ndarray, most: int) -> list[int]:
+    """Points far from each other: the ends, then always the one farthest from those taken."""
+    taken = [0, len(x) - 1] if len(x) > 1 else [0]
+    while len(taken) < min(most, len(x)):
+        gaps = np.hypot(x[:, None] - x[taken], y[:, None] - y[taken]).min(1)
+        taken.append(int(gaps.argmax()))
+    return sorted(taken)

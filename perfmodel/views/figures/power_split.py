@@ -62,7 +62,8 @@ def draw(rows: Rows, caption: str) -> "Figure":
         _mark(axes, bars, marks)
         end_notes(axes, bars, np.maximum(ends, marks), _notes(rows, marks))
         axes.set_xlabel(f"{axis_label(TOTAL)}; at the end of the bar used{of}")
-        figure.legend(loc="outside right center")
+        if axes.get_legend_handles_labels()[0]:  # nothing to name where nothing fits
+            figure.legend(loc="outside right center")
     return figure
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from perfmodel.results.columns import COLUMNS
-from perfmodel.views.figures.sheet import Rows, distinct, house_style, select, sheet
+from perfmodel.views.figures.sheet import Rows, distinct, house_style, plain_text, select, sheet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,7 +50,7 @@ def draw(rows: Rows, workload: str, caption: str) -> "Figure":
         pens = _pens(distinct(chosen["curve"]))
         for column, rule in enumerate(rules):
             _panels(grid[0, column], grid[1, column], select(chosen, rule=rule), pens)
-            grid[0, column].set_title(f"{rule[:1].upper()}{rule[1:]}")
+            grid[0, column].set_title(plain_text(f"{rule[:1].upper()}{rule[1:]}"))
         _label(grid)
         _legend(figure, grid)
     return figure
@@ -83,7 +83,7 @@ def _panels(upper: "Axes", lower: "Axes", rows: dict[str, np.ndarray], pens: lis
 
 
 def _line(axes: "Axes", pen: Pen, chips: np.ndarray, values: np.ndarray) -> None:
-    axes.plot(chips, values, color=pen.color, marker=pen.marker, label=pen.label)
+    axes.plot(chips, values, color=pen.color, marker=pen.marker, label=plain_text(pen.label))
 
 
 def _ideal(axes: "Axes", pen: Pen, feasible: dict[str, np.ndarray]) -> None:

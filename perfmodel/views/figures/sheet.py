@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from perfmodel.config.faults import printable
 from perfmodel.results.atomic import whole_file
 
 if TYPE_CHECKING:
@@ -45,10 +46,35 @@ def sheet(width: float, height: float, title: str, caption: str) -> "Figure":
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
-    figure.suptitle(title, x=0.01, ha="left")
+    figure.suptitle(plain_text(title), x=0.01, ha="left")
     wrapped = textwrap.fill(caption, int(width * CAPTION_CHARACTERS_PER_INCH))
-    figure.supxlabel(wrapped, x=0.01, ha="left", fontsize=6.5, color="#555555")
+    figure.supxlabel(plain_text(wrapped), x=0.01, ha="left", fontsize=6.5, color="#555555")
     return figure
+
+
+def plain_text(text: str, longest: int | None = None) -> str:
+    r"""Make a name or a sentence safe to draw: nothing in it is a formula or a command.
+
+    Parameters
+    ----------
+    text
+        Text of a user or a file.
+    longest
+        Characters that there is room for.
+
+    Returns
+    -------
+    str
+        The text with ``$`` as ``\$``, which matplotlib draws as it was, control characters
+        escaped, lines kept; a leading underscore, which hides a name in a legend, has a blank
+        before it.
+    """
+    lines = [printable(line) for line in text.split("\n")]
+    shown = "\n".join(lines)
+    if longest is not None and len(shown) > longest:
+        shown = f"{shown[: longest - 1]}…"
+    shown = shown.replace("$", r"\$")
+    return f" {shown}" if shown.startswith("_") else shown
 
 
 def save(figure: "Figure", folder: Path, stem: str) -> list[Path]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from perfmodel.views.figures.sheet import distinct
+from perfmodel.views.figures.sheet import distinct, plain_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -98,13 +98,13 @@ def stack(axes: "Axes", bars: Bars, parts: Sequence[Part], number: str) -> None:
 
 def name_rows(axes: "Axes", bars: Bars, labels: Sequence[str]) -> None:
     """Name each bar on the vertical axis and each group above its bars."""
-    axes.set_yticks(bars.positions, labels)
+    axes.set_yticks(bars.positions, [plain_text(label) for label in labels])
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", visible=False)
     axes.set_ylim(bars.height - 0.4, -0.35)
     for name, place in bars.groups.items():
         across = axes.get_yaxis_transform()
-        axes.text(0.0, place + 0.2, name, transform=across, va="center", weight="bold")
+        axes.text(0.0, place + 0.2, plain_text(name), transform=across, va="center", weight="bold")
 
 
 def end_notes(axes: "Axes", bars: Bars, ends: np.ndarray, notes: Sequence[str]) -> None:

@@ -84,4 +84,5 @@ def _label(figure: "Figure") -> None:
     axes = figure.axes[0]
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.set_xlabel("share of the step time [%], the step time at the end of the bar")
-    figure.legend(loc="outside right center")
+    if figure.axes[0].get_legend_handles_labels()[0]:  # nothing to name where nothing fits
+        figure.legend(loc="outside right center")
