@@ -241,15 +241,13 @@ def _distinct(override: Override, column: Column) -> Column:
 
 
 def _scale(values: NDArray[Any]) -> Scale:
-    """Whether a list grows by factors rather than by steps."""
-    if len(values) < 3 or values.min() <= 0 or not (np.diff(values) > 0).all():
-        return "log" if len(values) == 2 and values.min() > 0 and values.max() > 3 * values.min() \
-            else "linear"  # fmt: skip
-    return (
-        "log"
-        if np.ptp(np.diff(np.log(values))) < np.ptp(np.diff(values) / values[-1])
-        else "linear"
-    )
+    """Whether a list grows by factors rather than by steps: its increments then differ less."""
+    if values.min() <= 0 or not (np.diff(values) > 0).all():
+        return "linear"
+    if len(values) < 3:
+        return "log" if values[-1] > 3 * values[0] else "linear"
+    factors, steps = np.diff(np.log(values)), np.diff(values)
+    return "log" if np.std(factors) / factors.sum() < np.std(steps) / steps.sum() else "linear"
 
 
 def _ranged(override: Override, leaf: Leaf, call: tuple[str, list[str]]) -> Column:

@@ -183,8 +183,10 @@ def _axis(axis: Axis) -> dict[str, Any]:
 
 def label_of(path: str) -> str:
     """What a figure calls a field: the last words of its path."""
-    words = [word for word in path.split(".") if not word.isdigit()]
-    return " ".join(words[-2:]).replace("_", " ")
+    *_, last = words = [word for word in path.split(".") if not word.isdigit()]
+    owner = words[-2] if len(words) > 1 else ""
+    repeats = last.startswith(owner) or owner == "site"
+    return (last if repeats else f"{owner} {last}").replace("_", " ")
 
 
 def _figure(asked: Plan) -> dict[str, Any]:

@@ -25,6 +25,11 @@ def test_a_list_of_counts_grows_by_factors():
     assert (found.unit, found.scale, found.text(1)) == ("", "log", "2048")
 
 
+def test_a_list_of_sizes_is_drawn_by_factors():
+    assert column("site.chips=1024,4096,16384,25000,50000,100008,400032").scale == "log"
+    assert column("site.chips=10000,20000,30000,40000").scale == "linear"
+
+
 def test_quantities_are_read_with_their_units_and_written_in_si():
     found = column("node.nic_bandwidth=100 Gb/s, 400 Gb/s")
     assert found.values.tolist() == [12.5e9, 50e9]

@@ -12,7 +12,15 @@ from perfmodel.config.library import Library
 from perfmodel.results.run_folder import Shard, opened
 from perfmodel.studies.best_layout import best_row
 from perfmodel.studies.power_limit import limited_row
-from perfmodel.studies.sweep import chunk_bytes, command_of, compute_here, manifest, run, summary
+from perfmodel.studies.sweep import (
+    chunk_bytes,
+    command_of,
+    compute_here,
+    label_of,
+    manifest,
+    run,
+    summary,
+)
 from perfmodel.studies.sweep_plan import SweepQuestion, plan
 from perfmodel.studies.sweep_points import sweep_columns
 
@@ -155,3 +163,11 @@ def test_the_command_of_a_run_asks_the_same_question():
     first, *texts = words[2 : 4 + len(question.texts)]
     given = Given(first, texts, 0, 0, 0, "energy", None, ["pp<=4"], 5, [])
     assert asked(given).question == question
+
+
+def test_fields_are_called_by_their_last_words():
+    assert label_of("node.nic_bandwidth") == "node nic bandwidth"
+    assert label_of("site.chips") == "chips"
+    assert label_of("chip.power.power_cap") == "power cap"
+    assert label_of("fabric.level.2.oversubscription") == "level oversubscription"
+    assert label_of("chip") == "chip"
