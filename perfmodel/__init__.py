@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from perfmodel.api import estimate
     from perfmodel.config.library import Library
+    from perfmodel.results.dataset import open_run
 
-__all__ = ["Library", "estimate"]
+__all__ = ["Library", "estimate", "open_run"]
 
 _HOMES = {
     "Library": "perfmodel.config.library",
     "estimate": "perfmodel.api",
+    "open_run": "perfmodel.results.dataset",
 }
 
 

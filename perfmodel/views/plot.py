@@ -124,7 +124,9 @@ def caption(run: Run, chosen: Chart) -> str:
         Scenario, command, version, points.
     """
     manifest = run.manifest
-    parts = [f"{manifest.workload} on {manifest.site}", manifest.command]
+    parts = [manifest.command]
+    if "workload" not in manifest.keys and "site" not in manifest.keys:
+        parts.insert(0, f"{manifest.workload} on {manifest.site}")
     parts += [f"perfmodel {manifest.versions.get('perfmodel', '')}".strip(), *chosen.notes]
     return "; ".join(_fitted(part, LONGEST_NOTE) for part in parts)
 

@@ -225,7 +225,7 @@ def test_a_front_names_layouts_and_has_a_colour_per_name(run: Run) -> None:
     )
     assert [text.get_text() for text in figure.legends[0].get_texts()] == list(NAMES)
     (listed,) = [text for text in texts(figure) if "TP8 PP16" in text]
-    assert "1,024 chips, gb300, 200 GB/s" in listed
+    assert "262,144 chips, gb300, 200 GB/s" in listed
     assert len(axes.collections[0].get_offsets()) == len(grid()) - LOST
     assert "(crosses)" not in caption(figure)
 
