@@ -192,6 +192,12 @@ def test_a_column_that_does_not_exist_is_said_with_the_nearest(run: dataset.Run)
     )
 
 
+def test_the_package_opens_runs(run: dataset.Run) -> None:
+    import perfmodel
+
+    assert perfmodel.open_run(str(run.folder)) == run
+
+
 def test_the_fixture_is_a_full_grid() -> None:
     assert len(grid()) == len(CHIPS) * len(NAMES) * len(BANDWIDTHS)
 

@@ -230,6 +230,14 @@ def test_a_front_names_layouts_and_has_a_colour_per_name(run: Run) -> None:
     assert "(crosses)" not in caption(figure)
 
 
+def test_a_front_of_energy_is_set_against_throughput(run: Run) -> None:
+    axes = drawn(run, "pareto", "", "energy_per_token_j", "none").axes[0]
+    assert axes.get_xlabel() == "throughput [tokens/s]"
+    (front,) = lines(axes)
+    assert np.all(np.diff(front.get_ydata()) > 0)
+    assert front.get_drawstyle() == "steps-pre"
+
+
 def test_a_front_between_memory_and_time_goes_the_right_way(run: Run) -> None:
     axes = drawn(run, "pareto", "memory_bytes", "step_time_s", "none").axes[0]
     (front,) = lines(axes)
