@@ -189,7 +189,11 @@ def open_run(path: Path | str) -> Run:
     if lost:
         problem = f"lacks the column {shown(lost[0])}"
         raise Faults([Fault(file=short_path(chunks[0]), problem=problem, expected=EXPECTED)])
-    return Run(folder, manifest, chunks, quantities, {f.name: _kind(f.type) for f in schema})
+    kinds = {field.name: _kind(field.type) for field in schema}
+    if kinds["feasible"] != FLAG:
+        problem = 'the column "feasible" holds no flags'
+        raise Faults([Fault(file=short_path(chunks[0]), problem=problem, expected=EXPECTED)])
+    return Run(folder, manifest, chunks, quantities, kinds)
 
 
 def _chunks(folder: Path, number: int) -> tuple[Path, ...]:

@@ -184,12 +184,15 @@ def _range(chosen: Chart, value: Quantity) -> str:
 
 
 def _title(run: Run, chosen: Chart) -> str:
-    asked, value = chosen.asked, _value(run, chosen)
-    rate = value.column.unit == "1/s" and value.column.label == "tokens/s"
-    label = "throughput" if rate else value.column.label
-    heading = _fitted(run.manifest.title, LONGEST_TITLE) or "Sweep"
-    against = f" against {asked.x.column.label}" if chosen.kind == PARETO else ""
-    return f"{heading}: {label}{against}" if chosen.kind != DASHBOARD else heading
+    asked, heading = chosen.asked, _fitted(run.manifest.title, LONGEST_TITLE) or "Sweep"
+    against = f" against {_spoken(asked.x)}" if chosen.kind == PARETO else ""
+    about = f"{heading}: {_spoken(_value(run, chosen))}{against}"
+    return heading if chosen.kind == DASHBOARD else about
+
+
+def _spoken(quantity: Quantity) -> str:
+    """What a title calls a result: the label of throughput is a unit."""
+    return "throughput" if quantity.column.name == "tokens_per_s" else quantity.column.label
 
 
 def _line(run: Run, chosen: Chart, said: str) -> "Figure":
