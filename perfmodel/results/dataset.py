@@ -14,7 +14,9 @@ from perfmodel.results.conditions import FLAG, NUMBER, TEXT, Condition, Known, p
 from perfmodel.results.manifest import EXPECTED, Manifest, read_manifest
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
+    import xarray as xr
 
 CHUNK = re.compile(r"chunk-([0-9]{6,})\.parquet")
 """Name of a chunk and its number."""
@@ -119,6 +121,18 @@ class Run:
         """
         return parse_conditions(texts, Known(self.quantities, self.kinds))
 
+    def to_pandas(self, *keys: str) -> "pd.DataFrame":
+        """Make a table with a row per point, see :func:`perfmodel.results.frames.to_pandas`."""
+        from perfmodel.results.frames import to_pandas
+
+        return to_pandas(self, *keys)
+
+    def to_xarray(self, *keys: str) -> "xr.Dataset":
+        """Make a grid over the axes, see :func:`perfmodel.results.frames.to_xarray`."""
+        from perfmodel.results.frames import to_xarray
+
+        return to_xarray(self, *keys)
+
     def check(self, asked: Mapping[str, Sequence[str]]) -> None:
         """Make sure that columns exist.
 
@@ -175,7 +189,11 @@ def open_run(path: Path | str) -> Run:
     if lost:
         problem = f"lacks the column {shown(lost[0])}"
         raise Faults([Fault(file=short_path(chunks[0]), problem=problem, expected=EXPECTED)])
-    return Run(folder, manifest, chunks, quantities, {f.name: _kind(f.type) for f in schema})
+    kinds = {field.name: _kind(field.type) for field in schema}
+    if kinds["feasible"] != FLAG:
+        problem = 'the column "feasible" holds no flags'
+        raise Faults([Fault(file=short_path(chunks[0]), problem=problem, expected=EXPECTED)])
+    return Run(folder, manifest, chunks, quantities, kinds)
 
 
 def _chunks(folder: Path, number: int) -> tuple[Path, ...]:

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from perfmodel.config.faults import Fault, Faults, short_path
-from perfmodel.results.dataset import Run
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from perfmodel.results.dataset import Run
 
-def to_pandas(run: Run, *keys: str) -> "pd.DataFrame":
+
+def to_pandas(run: "Run", *keys: str) -> "pd.DataFrame":
     """Make a table with a row per point.
 
     Parameters
@@ -56,7 +57,7 @@ def frame(columns: Mapping[str, np.ndarray], units: Mapping[str, str]) -> "pd.Da
     return table
 
 
-def to_xarray(run: Run, *keys: str) -> "xr.Dataset":
+def to_xarray(run: "Run", *keys: str) -> "xr.Dataset":
     """Make a grid with a dimension per axis of the run.
 
     Parameters
@@ -142,7 +143,7 @@ def _grid(column: np.ndarray, at: np.ndarray, shape: tuple[int, ...]) -> np.ndar
     return grid.reshape(shape)
 
 
-def _attrs(run: Run, key: str) -> dict[str, str]:
+def _attrs(run: "Run", key: str) -> dict[str, str]:
     column = run.quantities[key]
     return {"units": column.unit, "long_name": column.label}
 

@@ -122,6 +122,7 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / NAME
     try:
         found = json.loads(_bytes(path).decode("utf-8-sig"))
+        json.dumps(found, ensure_ascii=False).encode()  # halves of letters cannot be shown
     except (ValueError, RecursionError) as error:
         if isinstance(error, Faults):
             raise

@@ -34,6 +34,9 @@ HIGHER = (
 RESULTS = ("tokens_per_s", "mfu", "site_power", "energy_per_token")
 """Panels of a dashboard."""
 
+AIMS = ("energy_per_token", "tokens_per_s")
+"""What a front sets another result against, the first that is not that result."""
+
 SCALED = ("tokens_per_s", "tokens_per_s_per_chip", "mfu")
 """Results of a scaling curve."""
 
@@ -173,7 +176,8 @@ def _keys(run: Run, wish: Wish, kind: str) -> dict[str, str]:
     axes = [axis.key for axis in run.manifest.axes]
     value = wish.y or objective(run)
     if kind == PARETO:
-        against = COLUMNS["energy_per_token"].key
+        aims = (COLUMNS[name].key for name in AIMS)
+        against = next(key for key in aims if key != value)
         color = _asked(wish.color, _named_axis(run))
         return {"x": wish.x or against, "y": value, "color": color, "facet": ""}
     used = [key for key in (wish.x, wish.y, wish.color, wish.facet) if key]

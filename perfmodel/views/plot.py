@@ -124,7 +124,9 @@ def caption(run: Run, chosen: Chart) -> str:
         Scenario, command, version, points.
     """
     manifest = run.manifest
-    parts = [f"{manifest.workload} on {manifest.site}", manifest.command]
+    parts = [manifest.command]
+    if "workload" not in manifest.keys and "site" not in manifest.keys:
+        parts.insert(0, f"{manifest.workload} on {manifest.site}")
     parts += [f"perfmodel {manifest.versions.get('perfmodel', '')}".strip(), *chosen.notes]
     return "; ".join(_fitted(part, LONGEST_NOTE) for part in parts)
 
@@ -182,12 +184,15 @@ def _range(chosen: Chart, value: Quantity) -> str:
 
 
 def _title(run: Run, chosen: Chart) -> str:
-    asked, value = chosen.asked, _value(run, chosen)
-    rate = value.column.unit == "1/s" and value.column.label == "tokens/s"
-    label = "throughput" if rate else value.column.label
-    heading = _fitted(run.manifest.title, LONGEST_TITLE) or "Sweep"
-    against = f" against {asked.x.column.label}" if chosen.kind == PARETO else ""
-    return f"{heading}: {label}{against}" if chosen.kind != DASHBOARD else heading
+    asked, heading = chosen.asked, _fitted(run.manifest.title, LONGEST_TITLE) or "Sweep"
+    against = f" against {_spoken(asked.x)}" if chosen.kind == PARETO else ""
+    about = f"{heading}: {_spoken(_value(run, chosen))}{against}"
+    return heading if chosen.kind == DASHBOARD else about
+
+
+def _spoken(quantity: Quantity) -> str:
+    """What a title calls a result: the label of throughput is a unit."""
+    return "throughput" if quantity.column.name == "tokens_per_s" else quantity.column.label
 
 
 def _line(run: Run, chosen: Chart, said: str) -> "Figure":

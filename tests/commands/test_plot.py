@@ -107,3 +107,18 @@ def test_all_faults_of_the_columns_come_at_once(
         'perfmodel: --y = "mfx": the run has no such column; did you mean "mfu"?',
         'perfmodel: --color = "chips": the run has no such column; did you mean "chip"?',
     ]
+
+
+@pytest.mark.slow
+def test_a_real_sweep_is_drawn_and_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    job = ["ai-factory", "llama3-8b", "site.chips=256,512", "chip.memory.bandwidth=2 TB/s,4 TB/s"]
+    assert cli.run(["sweep", *job, "layout.tp=4", "--out", "run"]) == 0
+    assert cli.run(["plot", "run", "--kind", "line", "heat", "pareto", "time-split"]) == 0
+    assert len(list(Path("run/figures").glob("*.png"))) == 4
+    assert cli.run(["report", "run"]) == 0
+    text = Path("run/report.html").read_text("utf-8")
+    assert "Best of 4 points" in text
+    assert text.count("<img") >= 5

@@ -7,6 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from perfmodel.config.faults import Faults
 from perfmodel.results import dataset
@@ -130,6 +132,7 @@ def test_what_is_no_run_is_said_in_one_line(
         ("[" * 200_000, "not JSON in UTF-8"),
         ("[1]", "not the manifest of a run"),
         ('{"name": "web", "start_url": "/"}', "not the manifest of a run"),
+        (r'{"format": 1, "title": "\ud800"}', "not JSON in UTF-8"),
         ('{"format": 2}', "written in format 2; this program reads format 1"),
         ('{"format": 1}', "not the manifest of a run: title: field required"),
     ],
@@ -168,6 +171,42 @@ def test_a_chunk_without_an_axis_is_refused(tmp_path: Path) -> None:
     assert 'lacks the column "chip"' in refusal(write_run(tmp_path, rows))
 
 
+def test_a_chunk_whose_flags_are_texts_is_refused(tmp_path: Path) -> None:
+    rows = rows_of(grid())
+    rows["feasible"] = [str(fits) for fits in rows["feasible"]]
+    assert 'the column "feasible" holds no flags' in refusal(write_run(tmp_path, rows))
+
+
+KEYS = ("title", "question", "site", "axes", "points", "chunks", "versions", "figure", "command")
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    key=st.sampled_from(KEYS),
+    value=st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(max_size=5),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+        max_leaves=5,
+    ),
+)
+def test_any_other_value_of_a_key_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, key: str, value: object
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "fuzzed"
+    if not folder.exists():
+        write_run(folder)
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    whole = dict(manifest)
+    manifest[key] = value
+    (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    try:
+        open_run(folder)
+    except Faults as error:
+        assert len(str(error).splitlines()) == 1
+    finally:
+        (folder / "manifest.json").write_text(json.dumps(whole), "utf-8")
+
+
 def test_a_broken_chunk_is_named(tmp_path: Path) -> None:
     write_run(tmp_path)
     (tmp_path / "chunk-000000.parquet").write_bytes(b"PAR1 no more")
@@ -190,6 +229,12 @@ def test_a_column_that_does_not_exist_is_said_with_the_nearest(run: dataset.Run)
         '--y = "tokens_per_sec": the run has no such column; did you mean "tokens_per_s"?\n'
         '--color = "zzz": the run has no such column'
     )
+
+
+def test_the_package_opens_runs(run: dataset.Run) -> None:
+    import perfmodel
+
+    assert perfmodel.open_run(str(run.folder)) == run
 
 
 def test_the_fixture_is_a_full_grid() -> None:

@@ -15,17 +15,17 @@ from tests.results.stored_runs import BANDWIDTHS, CHIPS, NAMES, write_run
 def test_a_table_has_a_row_per_point_and_units(tmp_path: Path) -> None:
     pytest.importorskip("pandas", reason="pandas is not installed")
     run = open_run(write_run(tmp_path))
-    table = to_pandas(run, "chip", "mfu", "site_power_w")
+    table = run.to_pandas("chip", "mfu", "site_power_w")
     assert list(table.columns) == ["chip", "mfu", "site_power_w"]
     assert table.attrs["units"] == {"site_power_w": "W"}
     np.testing.assert_array_equal(table["mfu"].to_numpy(), run.columns("mfu")["mfu"])
-    assert len(to_pandas(run).columns) == len(run.quantities)
+    assert len(run.to_pandas().columns) == len(run.quantities)
 
 
 def test_a_grid_has_a_dimension_per_axis(tmp_path: Path) -> None:
     pytest.importorskip("xarray", reason="xarray is not installed")
     run = open_run(write_run(tmp_path))
-    grid = to_xarray(run, "mfu", "layout")
+    grid = run.to_xarray("mfu", "layout")
     assert grid["mfu"].dims == ("site.chips", "chip", "fabric.nic_bandwidth")
     assert grid["mfu"].shape == (len(CHIPS), len(NAMES), len(BANDWIDTHS))
     assert grid["fabric.nic_bandwidth"].attrs == {
@@ -41,7 +41,7 @@ def test_a_grid_has_a_dimension_per_axis(tmp_path: Path) -> None:
 def test_points_that_are_missing_have_no_value(tmp_path: Path) -> None:
     pytest.importorskip("xarray", reason="xarray is not installed")
     run = open_run(write_run(tmp_path, missing=[1]))
-    grid = to_xarray(run, "tokens_per_s", "layout", "feasible")
+    grid = run.to_xarray("tokens_per_s", "layout", "feasible")
     assert int((grid["layout"] == "").sum()) == 16
     assert int(np.isnan(grid["tokens_per_s"]).sum()) == 16 + 4  # four that do not fit
 
@@ -53,7 +53,7 @@ def test_paired_axes_are_no_grid(tmp_path: Path) -> None:
     points = [(2048.0, "h100", 25e9), (4096.0, "gb300", 50e9)]
     run = open_run(write_run(tmp_path, rows_of(points)))
     with pytest.raises(Faults, match="the points are no grid over the axes"):
-        to_xarray(run, "mfu")
+        run.to_xarray("mfu")
 
 
 @pytest.mark.parametrize(("name", "make"), [("pandas", to_pandas), ("xarray", to_xarray)])

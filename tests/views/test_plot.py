@@ -1,5 +1,6 @@
 """Figures of stored runs: labels, units, lines, what is held, and names that are hostile."""
 
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from perfmodel.views.figures import pareto_front
 from perfmodel.views.figures.sheet import house_style
 from perfmodel.views.plot import draw, plot, quiet, words
 from tests.results.stored_runs import AXES, BANDWIDTHS, CHIPS, NAMES, grid, rows_of, write_run
+from tests.views.test_figures import shown
 
 LOST = 4
 """Points of the grid that do not fit."""
@@ -225,9 +227,17 @@ def test_a_front_names_layouts_and_has_a_colour_per_name(run: Run) -> None:
     )
     assert [text.get_text() for text in figure.legends[0].get_texts()] == list(NAMES)
     (listed,) = [text for text in texts(figure) if "TP8 PP16" in text]
-    assert "1,024 chips, gb300, 200 GB/s" in listed
+    assert "262,144 chips, gb300, 200 GB/s" in listed
     assert len(axes.collections[0].get_offsets()) == len(grid()) - LOST
     assert "(crosses)" not in caption(figure)
+
+
+def test_a_front_of_energy_is_set_against_throughput(run: Run) -> None:
+    axes = drawn(run, "pareto", "", "energy_per_token_j", "none").axes[0]
+    assert axes.get_xlabel() == "throughput [tokens/s]"
+    (front,) = lines(axes)
+    assert np.all(np.diff(front.get_ydata()) > 0)
+    assert front.get_drawstyle() == "steps-pre"
 
 
 def test_a_front_between_memory_and_time_goes_the_right_way(run: Run) -> None:
@@ -294,6 +304,18 @@ def test_no_text_leaves_the_sheet(run: Run, kind: str) -> None:
     assert box.x1 < width + 0.05
     assert box.y0 > -0.05
     assert box.y1 < height + 0.05
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_two_texts_overlap(run: Run, kind: str) -> None:
+    figure = drawn(run, kind)
+    with house_style():
+        figure.draw_without_rendering()
+        boxes = [(text.get_text(), text.get_window_extent()) for text in shown(figure)]
+    for (first, a), (second, b) in itertools.combinations(boxes, 2):
+        across = min(a.x1, b.x1) - max(a.x0, b.x0)
+        along = min(a.y1, b.y1) - max(a.y0, b.y0)
+        assert min(across, along) < 1, (first, second)
 
 
 HOSTILE = (

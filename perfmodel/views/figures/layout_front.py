@@ -24,6 +24,9 @@ ASPECTS = {
 LABELS = 7
 """Layouts whose names are written."""
 
+NEAR = 0.03
+"""Least distance of two numbers, the sides of the axes being one."""
+
 
 def draw(rows: Rows, respects: Sequence[str], caption: str) -> "Figure":
     """Draw the front in two of its aims.
@@ -53,7 +56,13 @@ def draw(rows: Rows, respects: Sequence[str], caption: str) -> "Figure":
             if not column.display:  # no unit that people read: prefixes on the ticks
                 axis.set_major_formatter(EngFormatter())
         axes.margins(x=0.08, y=0.12)
-        number_points(axes, x, y, names)
+        picked = number_points(axes, x, y)
+        lines = [f"{number}  {names[place]}" for number, place in enumerate(picked, start=1)]
+        axes.text(
+            0.98, 0.03, "\n".join(lines), transform=axes.transAxes, ha="right", va="bottom",
+            multialignment="left", fontsize=6.5,
+            bbox={"facecolor": "white", "alpha": 0.85, "edgecolor": "#cccccc"},
+        )  # fmt: skip
     return figure
 
 
@@ -61,41 +70,41 @@ def _label(column: Column) -> str:
     return f"throughput [{column.label}]" if column.unit == "1/s" else axis_label(column)
 
 
-def number_points(
-    axes: "Axes", x: np.ndarray, y: np.ndarray, names: Sequence[str], most: int = LABELS
-) -> None:
-    """Write numbers at some points, far from each other, and their names in a list.
+def number_points(axes: "Axes", x: np.ndarray, y: np.ndarray, most: int = LABELS) -> list[int]:
+    """Write numbers at some points, far from each other on the paper.
 
     Parameters
     ----------
     axes
-        Where the points are drawn.
+        Where the points are drawn already.
     x, y
-        Places of the points.
-    names
-        Name of each.
+        Places of the points, one or more.
     most
         Points that get a number.
+
+    Returns
+    -------
+    list[int]
+        The points that have a number, in its order.
     """
-    picked = _spread(x / np.ptp(x).clip(1e-30), y / np.ptp(y).clip(1e-30), most)
-    lines = []
+    axes.autoscale_view()
+    seen = axes.transData.transform(np.column_stack([x, y]))
+    picked = _spread(axes.transAxes.inverted().transform(seen), most)
     for number, place in enumerate(picked, start=1):
         axes.annotate(
             str(number), (x[place], y[place]), xytext=(0, 6), textcoords="offset points",
             ha="center", fontsize=8, fontweight="bold",
         )  # fmt: skip
-        lines.append(f"{number}  {names[place]}")
-    axes.text(
-        0.98, 0.03, "\n".join(lines), transform=axes.transAxes, ha="right", va="bottom",
-        multialignment="left", fontsize=6.5,
-        bbox={"facecolor": "white", "alpha": 0.85, "edgecolor": "#cccccc"},
-    )  # fmt: skip
+    return picked
 
 
-def _spread(x: np.ndarray, y: np.ndarray, most: int) -> list[int]:
+def _spread(points: np.ndarray, most: int) -> list[int]:
     """Points far from each other: the ends, then always the one farthest from those taken."""
-    taken = [0, len(x) - 1] if len(x) > 1 else [0]
-    while len(taken) < min(most, len(x)):
-        gaps = np.hypot(x[:, None] - x[taken], y[:, None] - y[taken]).min(1)
-        taken.append(int(gaps.argmax()))
+    taken = [0, len(points) - 1] if len(points) > 1 else [0]
+    while len(taken) < min(most, len(points)):
+        gaps = np.linalg.norm(points[:, None] - points[taken], axis=-1).min(1)
+        farthest = int(gaps.argmax())
+        if gaps[farthest] < NEAR:
+            break
+        taken.append(farthest)
     return sorted(taken)

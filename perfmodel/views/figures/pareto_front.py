@@ -59,8 +59,8 @@ def draw(rows: Rows, asked: Asked, aims: Aims, title: str, caption: str) -> "Fig
     fits &= np.isfinite(columns[asked.y.key].astype(float))
     there = {key: column[fits] for key, column in columns.items()}
     with house_style():
-        figure = sheet(8.2, 5.8, title, caption)
-        axes = figure.subplots()
+        figure = sheet(8.2, 6.6, title, caption)
+        axes, foot = figure.subplots(2, 1, height_ratios=(5, 1))
         drawn = prepare(columns, asked)
         x = places(drawn.x, there[asked.x.key])
         y = places(drawn.y, there[asked.y.key])
@@ -69,7 +69,7 @@ def draw(rows: Rows, asked: Asked, aims: Aims, title: str, caption: str) -> "Fig
         for axis, shown in ((axes.xaxis, drawn.x), (axes.yaxis, drawn.y)):
             lay(axis, shown, np.empty(0))
         axes.margins(x=0.06, y=0.1)
-        _name(axes, fronts)
+        _name(axes, foot, fronts)
         legend(figure, [axes], drawn, crossed=False)
     return figure
 
@@ -104,19 +104,21 @@ def _front(axes: "Axes", rows: Rows, drawn: Drawn, aims: Aims, pen: Pen) -> dict
     x, y = places(drawn.x, own[asked.x.key]), places(drawn.y, own[asked.y.key])
     chosen = unbeaten(x, y, aims)
     label = "unbeaten" if drawn.color is None else value_text(drawn.color, pen.value)
-    # a step shows what is reached at no more than the cost that a place stands for
-    steps = "steps-post" if aims.x_grows != aims.y_grows else "default"
-    steps = "steps-pre" if aims.x_grows and not aims.y_grows else steps
+    # between two points the worse one holds: what is reached at no more than this x, or at no less
+    steps = "steps-pre" if aims.x_grows else "steps-post"
+    style = {"color": pen.color, "drawstyle": steps, "linewidth": 1.2, "markersize": 4.5}
     marker = pen.marker if len(chosen) <= MARKED else ""
-    axes.plot(
-        x[chosen], y[chosen], color=pen.color, marker=marker, markersize=4.5, label=label,
-        drawstyle=steps, linewidth=1.2,
-    )  # fmt: skip
+    axes.plot(x[chosen], y[chosen], marker=marker, label=label, **style)
     return {"x": x[chosen], "y": y[chosen], "name": own["name"][chosen]}
 
 
-def _name(axes: "Axes", fronts: list[dict[str, np.ndarray]]) -> None:
+def _name(axes: "Axes", foot: "Axes", fronts: list[dict[str, np.ndarray]]) -> None:
+    """Number some points of the fronts and list them below."""
+    foot.set_axis_off()
     x, y, names = (np.concatenate([one[key] for one in fronts]) for key in ("x", "y", "name"))
-    if len(x):
-        texts = [plain_text(str(name), LONGEST) for name in names]
-        number_points(axes, x, y, texts, NAMED)
+    if not len(x):
+        return
+    picked = number_points(axes, x, y, NAMED)
+    texts = [plain_text(str(names[place]), LONGEST) for place in picked]
+    lines = [f"{number}  {text}" for number, text in enumerate(texts, start=1)]
+    foot.text(0.0, 1.0, "\n".join(lines), transform=foot.transAxes, va="top", fontsize=7)
