@@ -11,6 +11,7 @@ import numpy as np
 
 from perfmodel.config.library import shipped
 from perfmodel.config.schema.scenario import Machine
+from perfmodel.lowering.dual import plain
 
 FILE = "congestion.csv"
 """Name of the table beside the folders of configs."""
@@ -57,7 +58,7 @@ def digest(machine: Machine) -> str:
     groups = machine.chips if fabric.kind in ("dragonfly", "dragonfly+") else None
     shape = {
         "kind": fabric.kind,
-        "levels": [(level.chips, level.oversubscription) for level in fabric.level],
+        "levels": [(level.chips, plain(level.oversubscription)) for level in fabric.level],
         "ports": fabric.switch.ports,
         "port": round(fabric.switch.port_bandwidth / nic, 6),
         "domain": machine.chip.scaleup.domain,
@@ -120,5 +121,5 @@ def interpolated(points: Points, sub_flows: float, failed: float) -> Share:
         )
         first = getattr(points[near, 0.0], part) if worn else 1.0
         left = [getattr(points[at], part) / first for at in shares] if worn else [1.0]
-        values.append(whole * float(np.interp(failed, [at[1] for at in shares] or [0.0], left)))
+        values.append(whole * np.interp(failed, [at[1] for at in shares] or [0.0], left))
     return Share(*values)

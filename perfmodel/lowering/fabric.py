@@ -121,7 +121,7 @@ def _left(crossing: Crossing, pattern: str) -> float:
     """What failed links leave of a level that is routed adaptively."""
     points = crossing.solved.get((pattern, crossing.level.load_balancing))
     if points is None:
-        return float(np.interp(crossing.failed, *_FAILED))
+        return np.interp(crossing.failed, *_FAILED)
     sound = interpolated(points, 1.0, 0.0).mean
     return interpolated(points, 1.0, crossing.failed).mean / sound
 
@@ -134,7 +134,7 @@ def _hashed(crossing: Crossing, pattern: str) -> Share:
     if points is not None:
         return interpolated(points, sub_flows, crossing.failed)
     at, flows = np.log2(sub_flows), _SHIFT if pattern == RING else _RANDOM
-    left = float(np.interp(crossing.failed, *_FAILED))
+    left = np.interp(crossing.failed, *_FAILED)
     mean = float(np.interp(at, np.log2(_SUB_FLOWS), flows.mean))
     low = float(np.interp(at, np.log2(_SUB_FLOWS), flows.low))
     return Share(mean * left, low * left)
