@@ -21,6 +21,8 @@ VERBS = {
     "power": "perfmodel.commands.power:power",
     "goodput": "perfmodel.commands.goodput:goodput",
     "cost": "perfmodel.commands.cost:cost",
+    "sensitivity": "perfmodel.commands.sensitivity:sensitivity",
+    "codesign": "perfmodel.commands.codesign:codesign",
     "network": "perfmodel.commands.network:network",
     "validate": "perfmodel.commands.validate:validate",
     "calibrate": "perfmodel.commands.calibrate:calibrate",

@@ -64,13 +64,15 @@ def gradients(
     point, program = np.array(layout, dtype), _program(form)
     count = directions.shape[1]
     padded = np.pad(directions.T, ((0, -count % DIRECTIONS), (0, 0))).astype(dtype)
-    logs, parts = np.zeros(len(AIMS), dtype), []
+    values, parts = np.zeros(len(AIMS), dtype), []
     for start in range(0, len(padded), DIRECTIONS):
-        logs, slopes = program(vector, point, padded[start : start + DIRECTIONS])
+        values, slopes = program(vector, point, padded[start : start + DIRECTIONS])
         parts.append(np.asarray(slopes, float))
-    columns = np.concatenate(parts)[:count].T
-    values = np.exp(np.asarray(logs, float)).tolist()
-    return Gradients(dict(zip(AIMS, values, strict=True)), dict(zip(AIMS, columns, strict=True)))
+    found = np.asarray(values, float)
+    columns = (np.concatenate(parts)[:count] / found).T
+    return Gradients(
+        dict(zip(AIMS, found.tolist(), strict=True)), dict(zip(AIMS, columns, strict=True))
+    )
 
 
 @cache
@@ -78,12 +80,12 @@ def _program(form: Form) -> Kept:
     """One program per form of the parameters."""
 
     def derived(vector: Any, layout: Any, directions: Any) -> Any:
-        def logs(numbers: Any) -> Any:
+        def aims(numbers: Any) -> Any:
             found = evaluate(form.restored(numbers), Layout(*layout))
             parts = found.site._asdict() | found.step._asdict()
-            return jnp.log(jnp.stack([parts[aim] for aim in AIMS]))
+            return jnp.stack([parts[aim] for aim in AIMS])
 
-        values, along = jax.linearize(logs, vector)
+        values, along = jax.linearize(aims, vector)
         return values, jax.vmap(along)(directions)
 
     return Kept(derived, ("gradient", form, AIMS))

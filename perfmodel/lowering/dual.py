@@ -128,9 +128,8 @@ class Dual:
         return self.value >= plain(other)
 
     def __ceil__(self) -> Any:
-        """Next whole number; its slope is taken for one where whole numbers are to be smooth."""
-        whole = math.ceil(self.value)
-        return self._of(float(whole), 1.0) if self.smooth else whole
+        """Next whole number, or the number itself where counts are to be smooth."""
+        return self if self.smooth else math.ceil(self.value)
 
     def __round__(self, digits: int | None = None) -> float:
         """Nearest number with so many digits, without derivatives."""
@@ -169,7 +168,7 @@ def variables(values: Sequence[float], smooth: bool = False) -> list[Dual]:
     values
         Their values.
     smooth
-        Whether :func:`math.ceil` passes derivatives on, as counts of many do in the mean.
+        Whether :func:`math.ceil` leaves numbers as they are, as counts of many do in the mean.
 
     Returns
     -------
