@@ -267,9 +267,9 @@ def _printed(design: Design, finder: _Finder, last: Step) -> tuple[Row, list[str
         for one, value in zip(design.free, last.values, strict=True)
     ]
     row = best_row(design.resolve(texts))
-    if row["feasible"] and finder.keeps(row, last.values):
-        if finder.score(row) >= finder.score(last.row) * (1.0 - GAIN):
-            return row, texts
+    kept = row["feasible"] and finder.keeps(row, last.values)
+    if kept and finder.score(row) >= finder.score(last.row) * (1.0 - GAIN):
+        return row, texts
     texts += layout_overrides(last.layout)
     batch = last.row["batch_sequences"]
     if batch != design.scenario.workload.batch.sequences:  # within the tolerance of the workload

@@ -100,6 +100,9 @@ def design_of(asked: Asked, resolve: Resolve) -> Design:
     """
     found: list[Fault] = []
     scenario = resolve(())
+    if scenario.layout is not None:
+        expected = "no layout.*: the best layout is searched for each design"
+        found.append(Fault(field="layout", problem="is named", expected=expected))
     figures = _free(found, asked.free, scenario)
     bounds = _pairs(found, "--bounds", asked.bounds, figures)
     prices = _pairs(found, "--price", asked.price, figures)
@@ -134,7 +137,7 @@ def _free(found: list[Fault], text: str, scenario: Scenario) -> dict[str, Figure
 
 
 def _stranger(name: str, known: dict[str, Figure]) -> Fault:
-    last = name.split(".")[-1]
+    last = name.rsplit(".", maxsplit=1)[-1]
     namesakes = [one for one in known if one.split(".")[-1] == last]
     return Fault(
         field="--free",
