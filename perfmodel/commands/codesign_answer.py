@@ -170,6 +170,7 @@ def document(design: Design, found: Any, wanted: Delivery) -> dict[str, Any]:
         "command": shlex.join(words),
         "budgets": budget_rows(design, found),
         "bounds": bound_rows(design, found),
+        "memory_elasticity": found.forces.memory,
         "unexplained": found.forces.left,
         "converged": found.converged,
         "files": [],

@@ -94,6 +94,10 @@ def codesign_schema() -> dict[str, Any]:
         "command": {"type": "string", "description": "The same as a whole command."},
         "budgets": _rows(budget),
         "bounds": {**_rows(bound), "description": "The figures between their bounds."},
+        "memory_elasticity": {
+            "type": "number",
+            "description": "Relative gain by more memory, where its size is free and filled.",
+        },
         "unexplained": {
             "type": "number",
             "description": "Share of the objective's slope that no bound or budget explains.",

@@ -1,6 +1,6 @@
 """The best hardware under budgets: gradients for its figures, a search for the layout, in turn."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from perfmodel.config.faults import Fault, Faults, shown
 from perfmodel.config.schema.scenario import Scenario
 from perfmodel.config.units import text
-from perfmodel.engine.search import Best, Limits, search
+from perfmodel.engine.search import Best, Found, Limits, search
 from perfmodel.lowering.hardware import with_figures
 from perfmodel.lowering.layout import RECOMPUTE, SHARDING, word
 from perfmodel.lowering.site import lower_site
@@ -22,8 +22,10 @@ from perfmodel.studies.design_step import (
     Vector,
     climb,
     cost_of,
+    direction,
     ends,
     forces,
+    limits_of,
     point,
 )
 from perfmodel_kernels.layout import Layout
@@ -31,14 +33,17 @@ from perfmodel_kernels.layout import Layout
 STEPS = 24
 """Accepted steps at most."""
 
-TRIED = 3
-"""Layouts that each step climbs under: the best of those that differ in their ranks."""
+TRIED = 2
+"""Layouts of each list that a step climbs under: the best of those that differ in their ranks."""
 
-REACH, LEAST_REACH = 0.7, 0.02
+REACH, LEAST_REACH = 3.0, 0.04
 """Largest change of the logarithm of a figure in one step, and the one below which none helps."""
 
 GAIN = 1e-5
 """Relative gain below which a step is not taken."""
+
+OVERRUN = 1e-4
+"""Share by which a climb may end above a budget; the search after it has the last word."""
 
 START = 1e-4
 """Share by which a climb begins beside the start: configs often stand on a kink."""
@@ -53,7 +58,16 @@ class Step(NamedTuple):
     row: Row
     """Its estimate, switches and modules whole."""
     rivals: list[Layout]
-    """Layouts to go on with: the best of those that differ in their ranks."""
+    """Layouts to go on with."""
+
+
+class Looked(NamedTuple):
+    """What a search of layouts finds for a design."""
+
+    kept: list[tuple[Layout, Row]]
+    """Those within the budgets, the best first."""
+    rivals: list[Layout]
+    """The best of those that differ in their ranks, by objective and with other aims."""
 
 
 class Answer(NamedTuple):
@@ -89,9 +103,10 @@ def codesign(design: Design) -> Answer:
     """
     finder = _Finder(design)
     values = _affordable(design)
-    if not finder.found(values):
-        values = _into_budget(design, finder, values)
-    steps, reach = [_step(values, finder.found(values))], REACH
+    looked = finder.look(values)
+    if not looked.kept:
+        values, looked = _into_budget(design, finder, values)
+    steps, reach = [_step(values, looked)], REACH
     while reach >= LEAST_REACH and len(steps) <= STEPS:
         better = _better(design, finder, steps[-1], reach)
         if better is None:
@@ -122,20 +137,30 @@ class _Finder:
         """The scenario of a design."""
         return with_figures(self.design.scenario, self.design.figures, values.tolist())
 
-    def lists(self, values: Vector, power: float) -> dict[str, Best]:
-        """The best layouts of a design by each objective."""
+    def searched(self, values: Vector, limits: Limits) -> Found:
+        """All layouts of a design."""
         params = lower_site(self.scenario(values))
-        found = search(params, self.asked, Limits(power), self.shapes)
+        found = search(params, self.asked, limits, self.shapes)
         if not found.feasible:
             reason = OUT_OF_MEMORY if found.points else NO_LAYOUT
             raise Faults([Fault(field="layout", problem=f"{reason}, at the start of the design")])
-        return found.best
+        return found
 
-    def found(self, values: Vector) -> list[tuple[Layout, Row]]:
-        """Layouts within the budgets, the best first."""
+    def frugal(self, values: Vector) -> list[tuple[Layout, Row]]:
+        """Layouts that draw least power for what they do, the least first."""
+        front = self.searched(values, Limits(respects=("power", "time"))).front
+        return list(_rows(front)) if front else []
+
+    def look(self, values: Vector) -> "Looked":
+        """Layouts of a design within the budgets, and those to go on with."""
         tokens = self.design.objective == "tokens_per_s"
-        best = self.lists(values, self.power)["power-limited" if tokens else "energy"]
-        return [one for one in _rows(best) if self.keeps(one[1], values)]
+        lists = self.searched(values, Limits(self.power)).best
+        best = _rows(lists["power-limited" if tokens else "energy"])
+        kept = [one for one in best if self.keeps(one[1], values)]
+        # what overruns a budget here may keep it with other figures, and be faster
+        others = [list(_rows(lists[name])) for name in ("throughput", "energy")]
+        rivals = [layout for rows in (kept, *others) for layout in _apart(rows)]
+        return Looked(kept, list({tuple(map(float, one)): one for one in rivals}.values()))
 
     def keeps(self, row: Row, values: Vector) -> bool:
         """Whether a design keeps all budgets."""
@@ -157,11 +182,11 @@ def _rows(best: Best) -> Iterator[tuple[Layout, Row]]:
         yield layout, layout_row(best.evaluation, layout, place)
 
 
-def _step(values: Vector, found: list[tuple[Layout, Row]]) -> Step:
-    return Step(values, *found[0], _apart(found))
+def _step(values: Vector, looked: Looked) -> Step:
+    return Step(values, *looked.kept[0], looked.rivals)
 
 
-def _apart(found: list[tuple[Layout, Row]]) -> list[Layout]:
+def _apart(found: Iterable[tuple[Layout, Row]]) -> list[Layout]:
     """The first layouts that differ in their ranks."""
     kinds: dict[tuple, Layout] = {}
     for layout, _ in found:
@@ -172,18 +197,19 @@ def _apart(found: list[tuple[Layout, Row]]) -> list[Layout]:
 def _better(design: Design, finder: _Finder, last: Step, reach: float) -> Step | None:
     """The best design within reach, its layout searched again; none where nothing is gained."""
     begin = _beside(design, np.log(last.values))
-    tried = []
-    excess = _excess(design, last)
+    excess, tried = _excess(design, last), []
+    limits = limits_of(design, excess)
     for layout in last.rivals:
         logs = climb(design, layout, begin, reach, excess)
-        tried.append((point(design, layout, logs), logs))
-    sign = 1.0 if design.objective == "tokens_per_s" else -1.0
-    tried.sort(key=lambda one: -sign * one[0].found.values[design.objective])
+        here = point(design, layout, logs)
+        if all(limit.value(here) > -OVERRUN for limit in limits):
+            tried.append((here, logs))
+    tried.sort(key=lambda one: -direction(design) * one[0].found.values[design.objective])
     for _, logs in tried:
         values = np.exp(logs)
-        found = finder.found(values)
-        if found and finder.score(found[0][1]) > finder.score(last.row) * (1.0 + GAIN):
-            return _step(values, found)
+        looked = finder.look(values)
+        if looked.kept and finder.score(looked.kept[0][1]) > finder.score(last.row) * (1.0 + GAIN):
+            return _step(values, looked)
     return None
 
 
@@ -218,36 +244,40 @@ def _affordable(design: Design) -> Vector:
     return start + (limit / least) * (cheap - start)
 
 
-def _into_budget(design: Design, finder: _Finder, values: Vector) -> Vector:
+def _into_budget(design: Design, finder: _Finder, values: Vector) -> tuple[Vector, Looked]:
     """The way down to the budgets, where the start is above them."""
     budget = _first_broken(design, finder, values)
-    downhill = design._replace(
-        objective="energy_per_token" if budget.aim == "energy_per_token" else budget.aim,
-        budgets=tuple(one for one in design.budgets if one.aim == COST),
-    )
-    least = np.inf
+    costs = tuple(one for one in design.budgets if one.aim == COST)
+    downhill = design._replace(objective=budget.aim, budgets=costs)
+    drawn = least = np.inf
     for _ in range(STEPS):
-        lists = finder.lists(values, np.inf)
-        layouts = [_apart(list(_rows(lists[name])))[0] for name in ("energy", "throughput")]
-        ways = [climb(downhill, one, _beside(design, np.log(values)), REACH, {}) for one in layouts]
-        drawn = [
-            point(downhill, *one).found.values[budget.aim]
-            for one in zip(layouts, ways, strict=True)
-        ]
-        values = np.exp(ways[int(np.argmin(drawn))])
-        if finder.found(values):
-            return values
-        if min(drawn) > least * (1.0 - GAIN):
+        values, drawn = _down(downhill, finder, values)
+        looked = finder.look(values)
+        if looked.kept:
+            return values, looked
+        if drawn > least * (1.0 - GAIN):
             break
-        least = min(least, *drawn)
-    raise Faults([_infeasible(design, budget.name, min(least, *drawn))])
+        least = drawn
+    raise Faults([_infeasible(design, budget.name, min(least, drawn))])
+
+
+def _down(downhill: Design, finder: _Finder, values: Vector) -> tuple[Vector, float]:
+    """One step down under the layouts that draw least, the fastest of them included."""
+    found, begin = finder.frugal(values), _beside(downhill, np.log(values))
+    ways = []
+    for layout, _ in (found[0], found[-1]):
+        logs = climb(downhill, layout, begin, REACH, {})
+        here = point(downhill, layout, logs).found
+        ways.append((here.values[downhill.objective], np.exp(logs)))
+    drawn, best = min(ways, key=lambda way: way[0])
+    return best, drawn
 
 
 def _first_broken(design: Design, finder: _Finder, values: Vector) -> Budget:
-    """The budget that the most frugal layouts of a design overrun most."""
-    rows = [row for _, row in _rows(finder.lists(values, np.inf)["energy"])]
+    """The budget that even the most frugal layout overruns most."""
+    _, row = finder.frugal(values)[0]
     powers = [one for one in design.budgets if one.aim != COST]
-    return max(powers, key=lambda one: min(row[COLUMNS[one.aim].key] for row in rows) / one.limit)
+    return max(powers, key=lambda one: row[COLUMNS[one.aim].key] / one.limit)
 
 
 def _infeasible(design: Design, name: str, least: float) -> Fault:

@@ -52,6 +52,8 @@ class Forces(NamedTuple):
     """By name of the budget that is reached. For cost: for one EUR a chip."""
     bounds: dict[str, float]
     """By name of the figure at a bound; negative at the lower one."""
+    memory: float
+    """For more memory, where its size is free and the layout fills it."""
     left: float
     """Slope that neither explains, over the whole slope: none at an optimum."""
 
@@ -76,6 +78,22 @@ def point(design: Design, layout: Layout, logs: Vector) -> Point:
     values = np.exp(logs)
     lowered = lower_with_derivatives(design.scenario, design.figures, values.tolist(), smooth=True)
     return Point(values, gradients(lowered.params, layout, lowered.jacobian * values))
+
+
+def direction(design: Design) -> float:
+    """Sign of the objective: one where it is to be large.
+
+    Parameters
+    ----------
+    design
+        The question.
+
+    Returns
+    -------
+    float
+        One or minus one.
+    """
+    return 1.0 if design.objective == "tokens_per_s" else -1.0
 
 
 def cost_of(design: Design, values: Vector) -> float:
@@ -140,7 +158,7 @@ def climb(
             known[key] = point(design, layout, here)
         return known[key]
 
-    sign = 1.0 if design.objective == "tokens_per_s" else -1.0
+    sign = direction(design)
     limits = limits_of(design, excess)
     constraints: list[Any] = [
         {
@@ -198,20 +216,36 @@ def limits_of(design: Design, excess: dict[str, float]) -> list[Limit]:
         Conditions.
     """
     limits = [_limit(design, one, excess.get(one.name, 0.0)) for one in design.budgets]
-    if any(one.figure.name == CAPACITY for one in design.free):
+    if has_free_memory(design):
         limits.append(_within("memory_fraction", 1.0, MARGIN))
     return limits
+
+
+def has_free_memory(design: Design) -> bool:
+    """Whether the size of the memory may move.
+
+    Parameters
+    ----------
+    design
+        The question.
+    """
+    return any(one.figure.name == CAPACITY for one in design.free)
 
 
 def _limit(design: Design, budget: Budget, excess: float) -> Limit:
     if budget.aim != COST:
         return _within(budget.aim, budget.limit, MARGIN + excess)
-    prices = _prices(design)
-    whole = float(np.sum(np.abs(prices) * [one.figure.value for one in design.free]))
+    prices, whole = _prices(design), _priced(design)
     return Limit(
-        lambda at: (budget.limit - cost_of(design, at.values)) / whole - MARGIN,
+        lambda at: (budget.limit - cost_of(design, at.values)) / whole - PRECISION,
         lambda at: -prices * at.values / whole,
     )
+
+
+def _priced(design: Design) -> float:
+    """What all priced figures of the start cost for each chip, in [EUR]."""
+    starts = np.array([one.figure.value for one in design.free])
+    return float(np.sum(np.abs(_prices(design)) * starts))
 
 
 def _within(aim: str, limit: float, margin: float) -> Limit:
@@ -246,11 +280,12 @@ def forces(design: Design, layout: Layout, values: Vector) -> Forces:
     from scipy.optimize import nnls
 
     here, logs = point(design, layout, np.log(values)), np.log(values)
-    rise = here.found.slopes[design.objective]
-    rise = rise if design.objective == "tokens_per_s" else -rise
+    rise = direction(design) * here.found.slopes[design.objective]
     low, high = ends(design)
     budgets = [one for one in design.budgets if _room(design, one, here) < ACTIVE]
     columns = [_burden(design, one, here) for one in budgets]
+    full = has_free_memory(design) and here.found.values["memory_fraction"] > 1.0 - ACTIVE
+    columns += [here.found.slopes["memory_fraction"]] if full else []
     unit = np.eye(len(logs))
     at_ends = [
         (design.free[j].figure.name, side)
@@ -261,17 +296,18 @@ def forces(design: Design, layout: Layout, values: Vector) -> Forces:
     names = [one.figure.name for one in design.free]
     columns += [side * unit[names.index(name)] for name, side in at_ends]
     if not columns:
-        return Forces({}, {}, 1.0)
+        return Forces({}, {}, 0.0, 1.0)
     found, left = nnls(np.array(columns).T, rise)
     size = float(np.linalg.norm(rise))
-    split = len(budgets)
+    split = len(budgets) + full
     return Forces(
-        {one.name: float(by) for one, by in zip(budgets, found[:split], strict=True)},
+        {one.name: float(by) for one, by in zip(budgets, found, strict=False)},
         {
             name: side * float(by)
             for (name, side), by in zip(at_ends, found[split:], strict=True)
             if by > 0.0
         },
+        float(found[len(budgets)]) if full else 0.0,
         float(left) / size if size > 0.0 else 0.0,
     )
 
@@ -279,8 +315,7 @@ def forces(design: Design, layout: Layout, values: Vector) -> Forces:
 def _room(design: Design, budget: Budget, here: Point) -> float:
     """What is left of a budget, in shares of it."""
     if budget.aim == COST:
-        spent = cost_of(design, here.values)
-        return (budget.limit - spent) / max(abs(budget.limit), 1e-9)
+        return (budget.limit - cost_of(design, here.values)) / _priced(design)
     return float(np.log(budget.limit / here.found.values[budget.aim]))
 
 

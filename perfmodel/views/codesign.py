@@ -12,6 +12,9 @@ from perfmodel.views.terminal import table
 
 _PATH = ("tokens_per_s", "energy_per_token", "site_power")
 
+KINK = 0.05
+"""Share of the slope that is worth a word where nothing explains it."""
+
 MEGA = 1e6
 """One more megawatt is told, not one more watt."""
 
@@ -83,8 +86,17 @@ def _stops(told: dict[str, Any]) -> list[str]:
     at = [f"{row['field']} at its {row['at']}" for row in told["bounds"] if row["at"]]
     if at:
         lines.append(f"Stopped by bounds: {', '.join(at)}.")
+    if told["memory_elasticity"] > 0.0:
+        more = f"{0.01 * told['memory_elasticity']:.3%}"
+        lines.append(f"The layout fills the memory: 1 % more at no price would gain {more}.")
     if not at and not any(row["reached"] for row in told["budgets"]):
         lines.append("Neither a bound nor a budget stops the design.")
+    if told["unexplained"] > KINK:
+        share = f"{told['unexplained']:.0%}"
+        lines.append(
+            f"At a kink: neither bounds nor budgets explain {share} of the slope there, which "
+            "changes on the way to other figures or to another layout."
+        )
     if not told["converged"]:
         lines.append("Not converged: more steps would gain more.")
     return lines
