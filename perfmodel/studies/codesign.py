@@ -68,6 +68,8 @@ class Looked(NamedTuple):
     """Those within the budgets, the best first."""
     rivals: list[Layout]
     """The best of those that differ in their ranks, by objective and with other aims."""
+    reason: str
+    """Why there is none, where that is so."""
 
 
 class Answer(NamedTuple):
@@ -104,6 +106,9 @@ def codesign(design: Design) -> Answer:
     finder = _Finder(design)
     values = _affordable(design)
     looked = finder.look(values)
+    if not looked.rivals:
+        problem = f"{looked.reason}, at the start of the design"
+        raise Faults([Fault(field="layout", problem=problem)])
     if not looked.kept:
         values, looked = _into_budget(design, finder, values)
     steps, reach = [_step(values, looked)], REACH
@@ -139,12 +144,7 @@ class _Finder:
 
     def searched(self, values: Vector, limits: Limits) -> Found:
         """All layouts of a design."""
-        params = lower_site(self.scenario(values))
-        found = search(params, self.asked, limits, self.shapes)
-        if not found.feasible:
-            reason = OUT_OF_MEMORY if found.points else NO_LAYOUT
-            raise Faults([Fault(field="layout", problem=f"{reason}, at the start of the design")])
-        return found
+        return search(lower_site(self.scenario(values)), self.asked, limits, self.shapes)
 
     def frugal(self, values: Vector) -> list[tuple[Layout, Row]]:
         """Layouts that draw least power for what they do, the least first."""
@@ -154,13 +154,15 @@ class _Finder:
     def look(self, values: Vector) -> "Looked":
         """Layouts of a design within the budgets, and those to go on with."""
         tokens = self.design.objective == "tokens_per_s"
-        lists = self.searched(values, Limits(self.power)).best
+        found = self.searched(values, Limits(self.power))
+        lists = found.best
         best = _rows(lists["power-limited" if tokens else "energy"])
         kept = [one for one in best if self.keeps(one[1], values)]
         # what overruns a budget here may keep it with other figures, and be faster
         others = [list(_rows(lists[name])) for name in ("throughput", "energy")]
         rivals = [layout for rows in (kept, *others) for layout in _apart(rows)]
-        return Looked(kept, list({tuple(map(float, one)): one for one in rivals}.values()))
+        unlike = list({tuple(map(float, one)): one for one in rivals}.values())
+        return Looked(kept, unlike, OUT_OF_MEMORY if found.points else NO_LAYOUT)
 
     def keeps(self, row: Row, values: Vector) -> bool:
         """Whether a design keeps all budgets."""
@@ -196,10 +198,9 @@ def _apart(found: Iterable[tuple[Layout, Row]]) -> list[Layout]:
 
 def _better(design: Design, finder: _Finder, last: Step, reach: float) -> Step | None:
     """The best design within reach, its layout searched again; none where nothing is gained."""
-    begin = _beside(design, np.log(last.values))
     excess, tried = _excess(design, last), []
     limits = limits_of(design, excess)
-    for layout in last.rivals:
+    for layout, begin in _ways(design, finder, last, reach):
         logs = climb(design, layout, begin, reach, excess)
         here = point(design, layout, logs)
         if all(limit.value(here) > -OVERRUN for limit in limits):
@@ -211,6 +212,22 @@ def _better(design: Design, finder: _Finder, last: Step, reach: float) -> Step |
         if looked.kept and finder.score(looked.kept[0][1]) > finder.score(last.row) * (1.0 + GAIN):
             return _step(values, looked)
     return None
+
+
+def _ways(
+    design: Design, finder: _Finder, last: Step, reach: float
+) -> Iterator[tuple[Layout, Vector]]:
+    """Where climbs begin: at the design, and at first from the middle and the lowest of the bounds.
+
+    Where a figure does nothing, as a cap that no chip reaches, no slope leads away from it.
+    """
+    low, high = ends(design)
+    begins = [_beside(design, np.log(last.values))]
+    if reach == REACH:
+        for other in (0.5 * (low + high), low):
+            begins.append(other)
+            yield from ((layout, other) for layout in finder.look(np.exp(other)).rivals[:TRIED])
+    yield from ((layout, begin) for layout in last.rivals for begin in begins)
 
 
 def _beside(design: Design, logs: Vector) -> Vector:
