@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 Number = Union["Dual", float]
 """A number with or without derivatives."""
 
+WHOLE, SLOPED, PARTS = 0, 1, 2
+"""What the next whole number of a number is: a step without a slope; the same number with the slope
+that counts of many have in the mean; the number as it is, so that all stays smooth."""
+
 
 class Dual:
     r"""A value with its partial derivatives, carried through arithmetic by the chain rule.
@@ -27,13 +31,13 @@ class Dual:
     R. E. Wengert, "A simple automatic derivative evaluation program", CACM 7 (1964).
     """
 
-    __slots__ = ("partials", "smooth", "value")
+    __slots__ = ("partials", "counts", "value")
     __array_ufunc__ = None  # numbers of NumPy leave arithmetic to this class
 
-    def __init__(self, value: float, partials: NDArray[np.float64], smooth: bool = False) -> None:
+    def __init__(self, value: float, partials: NDArray[np.float64], counts: int = WHOLE) -> None:
         self.value = value
         self.partials = partials
-        self.smooth = smooth
+        self.counts = counts
 
     def __repr__(self) -> str:
         """Value and derivatives."""
@@ -41,12 +45,12 @@ class Dual:
 
     def _of(self, value: float, slope: float) -> "Dual":
         """A function of this number alone."""
-        return Dual(value, slope * self.partials, self.smooth)
+        return Dual(value, slope * self.partials, self.counts)
 
     def __add__(self, other: Number) -> "Dual":
         """Sum."""
         if isinstance(other, Dual):
-            return Dual(self.value + other.value, self.partials + other.partials, self.smooth)
+            return Dual(self.value + other.value, self.partials + other.partials, self.counts)
         return self._of(self.value + other, 1.0)
 
     __radd__ = __add__
@@ -62,7 +66,7 @@ class Dual:
     def __sub__(self, other: Number) -> "Dual":
         """Difference."""
         if isinstance(other, Dual):
-            return Dual(self.value - other.value, self.partials - other.partials, self.smooth)
+            return Dual(self.value - other.value, self.partials - other.partials, self.counts)
         return self._of(self.value - other, 1.0)
 
     def __rsub__(self, other: float) -> "Dual":
@@ -73,7 +77,7 @@ class Dual:
         """Product."""
         if isinstance(other, Dual):
             partials = other.value * self.partials + self.value * other.partials
-            return Dual(self.value * other.value, partials, self.smooth)
+            return Dual(self.value * other.value, partials, self.counts)
         return self._of(self.value * other, float(other))
 
     __rmul__ = __mul__
@@ -83,7 +87,7 @@ class Dual:
         if isinstance(other, Dual):
             ratio = self.value / other.value
             partials = (self.partials - ratio * other.partials) / other.value
-            return Dual(ratio, partials, self.smooth)
+            return Dual(ratio, partials, self.counts)
         return self._of(self.value / other, 1.0 / other)
 
     def __rtruediv__(self, other: float) -> "Dual":
@@ -128,8 +132,11 @@ class Dual:
         return self.value >= plain(other)
 
     def __ceil__(self) -> Any:
-        """Next whole number, or the number itself where counts are to be smooth."""
-        return self if self.smooth else math.ceil(self.value)
+        """Next whole number, see :data:`WHOLE`."""
+        whole = math.ceil(self.value)
+        if self.counts == WHOLE:
+            return whole
+        return self if self.counts == PARTS else self._of(float(whole), 1.0)
 
     def __round__(self, digits: int | None = None) -> float:
         """Nearest number with so many digits, without derivatives."""
@@ -160,15 +167,15 @@ def plain(number: Any) -> Any:
     return number.value if isinstance(number, Dual) else number
 
 
-def variables(values: Sequence[float], smooth: bool = False) -> list[Dual]:
+def variables(values: Sequence[float], counts: int = WHOLE) -> list[Dual]:
     """Independent numbers, each with derivative one by itself.
 
     Parameters
     ----------
     values
         Their values.
-    smooth
-        Whether :func:`math.ceil` leaves numbers as they are, as counts of many do in the mean.
+    counts
+        What :func:`math.ceil` gives: :data:`WHOLE`, :data:`SLOPED` or :data:`PARTS`.
 
     Returns
     -------
@@ -176,7 +183,7 @@ def variables(values: Sequence[float], smooth: bool = False) -> list[Dual]:
         In the same order.
     """
     unit = np.eye(len(values))
-    return [Dual(float(value), row, smooth) for value, row in zip(values, unit, strict=True)]
+    return [Dual(float(value), row, counts) for value, row in zip(values, unit, strict=True)]
 
 
 def _interpolated(at: Any, places: Sequence[float], heights: Sequence[float]) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perfmodel.config.schema.scenario import Scenario
-from perfmodel.lowering.dual import Dual, plain, variables
+from perfmodel.lowering.dual import WHOLE, Dual, plain, variables
 from perfmodel.lowering.hardware import Figure, with_figures
 from perfmodel.lowering.site import lower_site
 from perfmodel_kernels.site import SiteParams
@@ -25,7 +25,7 @@ class Lowered(NamedTuple):
 
 
 def lower_with_derivatives(
-    scenario: Scenario, figures: Sequence[Figure], values: Sequence[float], smooth: bool = False
+    scenario: Scenario, figures: Sequence[Figure], values: Sequence[float], counts: int = WHOLE
 ) -> Lowered:
     """Lowers a scenario whose figures carry their derivatives: exact, nothing is perturbed.
 
@@ -40,15 +40,16 @@ def lower_with_derivatives(
         What to derive by.
     values
         Their values. [SI]
-    smooth
-        Whether counts of switches and optical modules change by parts of one.
+    counts
+        How switches and optical modules are counted: :data:`perfmodel.lowering.dual.WHOLE`, or
+        with slopes.
 
     Returns
     -------
     Lowered
         Parameters and derivatives.
     """
-    dual = lower_site(with_figures(scenario, figures, variables(values, smooth)))
+    dual = lower_site(with_figures(scenario, figures, variables(values, counts)))
     leaves, tree = jax.tree.flatten(dual)
     rows = [_row(one, len(figures)) for leaf in leaves for one in _numbers(leaf)]
     params = jax.tree.unflatten(tree, [_plain(leaf) for leaf in leaves])

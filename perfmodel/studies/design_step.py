@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perfmodel.engine.gradient import Gradients, gradients
+from perfmodel.lowering.dual import PARTS
 from perfmodel.lowering.jacobian import lower_with_derivatives
 from perfmodel.studies.design_question import COST, Budget, Design
 from perfmodel_kernels.layout import Layout
@@ -76,7 +77,7 @@ def point(design: Design, layout: Layout, logs: Vector) -> Point:
         Aims and their derivatives.
     """
     values = np.exp(logs)
-    lowered = lower_with_derivatives(design.scenario, design.figures, values.tolist(), smooth=True)
+    lowered = lower_with_derivatives(design.scenario, design.figures, values.tolist(), PARTS)
     return Point(values, gradients(lowered.params, layout, lowered.jacobian * values))
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from perfmodel.config.schema.scenario import Scenario
 from perfmodel.engine.gradient import Gradients, gradients
+from perfmodel.lowering.dual import SLOPED, WHOLE
 from perfmodel.lowering.hardware import Figure, hardware_figures
 from perfmodel.lowering.jacobian import lower_with_derivatives
 from perfmodel.results.columns import elasticity, slope
@@ -71,7 +72,7 @@ def sensitivity(scenario: Scenario, aims: Sequence[str]) -> Sensitivity:
     if not row["layout"]:
         return Sensitivity(row, [], False)
     figures = hardware_figures(scenario)
-    whole, mean = (derived(scenario, layout_of(row), figures, smooth) for smooth in (False, True))
+    whole, mean = (derived(scenario, layout_of(row), figures, counts) for counts in (WHOLE, SLOPED))
     rows = [
         _row(figure, aims, *(_at(one, aims, place) for one in (mean, whole)))
         for place, figure in enumerate(figures)
@@ -100,7 +101,7 @@ def derived(
     scenario: Scenario,
     layout: Layout,
     figures: Sequence[Figure],
-    smooth: bool,
+    counts: int,
     dtype: type = np.float32,
 ) -> Gradients:
     """Aims and their elasticities by figures, at the values that these have.
@@ -113,8 +114,8 @@ def derived(
         Held.
     figures
         What to derive by.
-    smooth
-        Whether switches and modules are counted in the mean.
+    counts
+        How switches and modules are counted, see :mod:`perfmodel.lowering.dual`.
     dtype
         Precision of the kernels.
 
@@ -124,7 +125,7 @@ def derived(
         Relative change of the aims by relative change of figures; by change where they are zero.
     """
     values = [figure.value for figure in figures]
-    lowered = lower_with_derivatives(scenario, figures, values, smooth)
+    lowered = lower_with_derivatives(scenario, figures, values, counts)
     return gradients(lowered.params, layout, lowered.jacobian * scales(figures), dtype)
 
 
