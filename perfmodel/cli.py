@@ -22,6 +22,8 @@ VERBS = {
     "power": "perfmodel.commands.power:power",
     "goodput": "perfmodel.commands.goodput:goodput",
     "cost": "perfmodel.commands.cost:cost",
+    "sensitivity": "perfmodel.commands.sensitivity:sensitivity",
+    "codesign": "perfmodel.commands.codesign:codesign",
     "network": "perfmodel.commands.network:network",
     "plot": "perfmodel.commands.plot:plot",
     "report": "perfmodel.commands.report:report",

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from perfmodel.commands.hardware_schemas import codesign_schema, sensitivity_schema
 from perfmodel.commands.records import Description, Devices, Listing, Record, Report
 from perfmodel.commands.verdicts import calibration_schema, validation_schema
 from perfmodel.config.faults import Fault, Faults, nearest, one_of, shown
@@ -378,6 +379,8 @@ OUTPUTS: dict[str, Callable[[], dict[str, Any]]] = {
     "cost": _cost,
     "plot": _run_views("plot"),
     "report": _run_views("report"),
+    "sensitivity": sensitivity_schema,
+    "codesign": codesign_schema,
     "bench": _bench,
     "validate": validation_schema,
     "calibrate": calibration_schema,

@@ -245,3 +245,22 @@ COST = {
     )
 }
 """Quantities of cost, by name."""
+
+
+def elasticity(aim: str, counted: str = "") -> Column:
+    """Relative change of an aim over relative change of a figure of the hardware.
+
+    Parameters
+    ----------
+    aim
+        Name of a quantity in :data:`COLUMNS`.
+    counted
+        ``whole`` where switches and modules change by whole ones only.
+    """
+    name = "_".join(filter(None, (aim, "elasticity", counted)))
+    return Column(name, "", COLUMNS[aim].label)
+
+
+def slope(aim: str) -> Column:
+    """Change of an aim over change of a figure of the hardware, both in SI."""
+    return Column(f"{aim}_slope", "", f"{COLUMNS[aim].label}, SI over SI")
