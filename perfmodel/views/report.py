@@ -291,8 +291,8 @@ def _facts(run: Run) -> list[tuple[str, str]]:
     versions = ", ".join(f"{name} {one}" for name, one in manifest.versions.items())
     facts = {
         "command": manifest.command,
-        "site": manifest.site,
-        "workload": manifest.workload,
+        "site": _base(run, "site", manifest.site),
+        "workload": _base(run, "workload", manifest.workload),
         "objective": manifest.objective,
         "points": f"{manifest.points:,} in {manifest.chunks:,} chunks",
         "device": manifest.device,
@@ -300,3 +300,8 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         "hash of the inputs": manifest.inputs,
     }
     return [(name, value) for name, value in facts.items() if value]
+
+
+def _base(run: Run, noun: str, name: str) -> str:
+    """What the run starts from, which an axis of that name replaces."""
+    return f"{name}, replaced along an axis" if noun in run.manifest.keys else name

@@ -190,6 +190,15 @@ def test_a_run_under_way_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("bare")
+def test_a_workload_that_is_an_axis_is_no_fact_of_all_points(tmp_path: Path) -> None:
+    rows = rows_of(grid())
+    rows["workload"] = rows.pop("chip")
+    axes = [AXES[0], dict(AXES[1], key="workload", label="workload"), AXES[2]]
+    run = open_run(write_run(tmp_path, rows, axes=axes))
+    assert "workload llama3-405b, replaced along an axis" in Page(report(run)).text
+
+
+@pytest.mark.usefixtures("bare")
 def test_conditions_are_said(run: Run) -> None:
     page = Page(report(run, run.conditions(["chip=gb300"])))
     assert "Points with chip=gb300." in page.text
