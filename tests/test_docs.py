@@ -37,7 +37,7 @@ DOCS = ROOT / "docs"
 MODEL = (DOCS / "model.md").read_text(encoding="utf-8")
 PAGES = [
     page
-    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md")))
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md")))
     if page.exists()
 ]
 KERNELS = [
@@ -174,7 +174,21 @@ def test_every_relative_link_leads_somewhere(page: Path, target: str) -> None:
 
 def test_the_index_lists_every_page() -> None:
     listed = set(links((DOCS / "README.md").read_text(encoding="utf-8")))
-    assert listed == {page.name for page in DOCS.glob("*.md") if page.name != "README.md"}
+    pages = {page.name for page in DOCS.glob("*.md") if page.name != "README.md"}
+    assert listed == {*pages, "gallery/README.md"}
+
+
+def test_the_gallery_answers_every_shipped_sweep() -> None:
+    names = {path.stem for path in (ROOT / "configs" / "sweeps").glob("*.toml")}
+    gallery = DOCS / "gallery"
+    listed = links((gallery / "README.md").read_text(encoding="utf-8"))
+    assert {name.removesuffix(".md") for name in listed if "/" not in name} == names
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name in names:
+        page = (gallery / f"{name}.md").read_text(encoding="utf-8")
+        assert f"perfmodel sweep {name} --out run" in page
+        assert f"]({name}.png)" in page and (gallery / f"{name}.png").exists()
+        assert f"| `{name}` |" in readme
 
 
 def formulas(text: str) -> list[str]:

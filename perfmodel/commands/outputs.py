@@ -206,7 +206,7 @@ def _rerun() -> dict[str, Any]:
     gaps = {"type": "object", "additionalProperties": {"type": ["number", "null"]}}
     properties = {
         "files": {"type": "integer", "description": "Files that were computed again."},
-        "equal": {"type": "integer", "description": "Of them, those with the same bytes."},
+        "equal": {"type": "integer", "description": "Of them, those with the same values."},
         "differences": {**gaps, "description": "Largest relative ones; null for other values."},
         "changed": {**pairs, "description": "Versions, code and device, then and now."},
         "same": {"type": "boolean"},

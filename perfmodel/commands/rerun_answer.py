@@ -61,4 +61,4 @@ def _print(run: Path, found: Rerun, wall: float) -> None:
         texts = [[key, "other values" if gap == float("inf") else f"{gap:.2g}"]
                  for key, gap in ordered]  # fmt: skip
         show(table("Largest relative difference", ["column", ""], texts))
-    show(Text(f"{run}: {found.equal} of {found.files} files have the same bytes ({wall:.1f} s)"))
+    show(Text(f"{run}: {found.equal} of {found.files} files have the same values ({wall:.1f} s)"))

@@ -13,7 +13,7 @@ from perfmodel.config.axes import Sampling
 from perfmodel.config.faults import Fault, Faults, short_path
 from perfmodel.results.provenance import installed_versions
 from perfmodel.results.run_folder import MANIFEST, RunFolder
-from perfmodel.studies.sweep import chunk_bytes, code_hash
+from perfmodel.studies.sweep import chunk_bytes, code_hash, planned
 from perfmodel.studies.sweep_plan import SweepQuestion
 
 
@@ -23,7 +23,7 @@ class Rerun(NamedTuple):
     files: int
     """Files that were computed again."""
     equal: int
-    """Of them, those with the same bytes."""
+    """Of them, those with the same values."""
     differences: dict[str, float]
     """Largest relative difference by column, where there is any; infinite for other texts."""
     changed: dict[str, tuple[str, str]]
@@ -54,7 +54,7 @@ def stored_question(path: Path) -> tuple[SweepQuestion, dict[str, Any]]:
         asked["sampling"] = Sampling(**asked["sampling"])
         asked |= {name: tuple(asked[name]) for name in ("texts", "where")}
         asked["folders"] = tuple(Path(one) for one in asked["folders"])
-        return SweepQuestion(**asked)._replace(chunk=told["chunk"]), told
+        return SweepQuestion(**asked), told
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not the manifest of a sweep"
         expected = "the folder of a run, as `perfmodel sweep --out` makes it"
@@ -80,18 +80,20 @@ def rerun(path: Path, most: int, done: Callable[[int], None]) -> Rerun:
         What differs.
     """
     question, told = stored_question(path)
+    if planned(question).chunk != told["chunk"]:
+        question = question._replace(chunk=told["chunk"])
     folder = RunFolder(path, told["chunks"])
     there = folder.done()
     picks = np.unique(np.linspace(0, len(there) - 1, most or len(there)).astype(int))
     chosen = [there[int(pick)] for pick in picks] if there else []
-    equal, differences = 0, {}
+    equal = 0
+    differences: dict[str, float] = {}
     for number in chosen:
         before, now = folder.file(number).read_bytes(), chunk_bytes(question, number)
-        if before == now:
-            equal += 1
-        else:
-            for key, value in _differences(before, now).items():
-                differences[key] = max(value, differences.get(key, 0.0))
+        found = {} if before == now else _differences(before, now)
+        equal += not found
+        for key, value in found.items():
+            differences[key] = max(value, differences.get(key, 0.0))
         done(1)
     versions = {**told["versions"], "code": told["code"], "device": told["device"]}
     return Rerun(len(chosen), equal, differences, _changed(versions))

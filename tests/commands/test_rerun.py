@@ -9,6 +9,8 @@ import pytest
 
 from perfmodel import cli
 from perfmodel.commands.outputs import schema_of
+from perfmodel.studies.rerun import stored_question
+from perfmodel.studies.sweep import chunk_bytes
 
 WORDS = (
     "sweep",
@@ -33,6 +35,19 @@ def test_a_run_gives_the_same_numbers_again(run: Path, capsys: pytest.CaptureFix
     assert set(told) == set(schema_of("rerun", None)["properties"])
     assert told["same"] and told["files"] == told["equal"] == 2
     assert told["differences"] == told["changed"] == {}
+
+
+def test_a_run_that_chose_its_own_files_comes_out_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run([*WORDS, "--out", str(tmp_path / "run")]) == 0
+    before = (tmp_path / "run" / "chunk-000000.parquet").read_bytes()
+    _, told = stored_question(tmp_path / "run")
+    assert chunk_bytes(stored_question(tmp_path / "run")[0], 0) == before
+    assert told["chunks"] == 1
+    capsys.readouterr()
+    assert cli.run(["rerun", str(tmp_path / "run")]) == 0
+    assert "1 of 1 files have the same values" in capsys.readouterr().out
 
 
 def test_a_number_that_differs_is_found(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
