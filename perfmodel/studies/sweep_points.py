@@ -30,6 +30,7 @@ from perfmodel.studies.bounds import Bounds, parse_bounds
 from perfmodel.studies.legality import FILLED
 from perfmodel.studies.power_limit import limit_of, limited_row
 from perfmodel.studies.sweep_plan import Plan
+from perfmodel.studies.uncertainty import NOTHING, error_bars
 from perfmodel_kernels.layout import Layout
 
 Columns = dict[str, NDArray[Any]]
@@ -59,10 +60,12 @@ def sweep_columns(plan: Plan, start: int, stop: int) -> Columns:
         Number of the point, what moves, and every output; NaN where there is none.
     """
     values = plan.values(start, stop)
-    columns = {"point": np.arange(start, stop), **values} | _empty(stop - start)
+    count = stop - start
+    columns = {"point": np.arange(start, stop), **values} | _empty(count)
+    columns |= {} if plan.named else _no_bars(count)
     own = _named if plan.named else _searched
     texts = [column.path for column in plan.columns if not column.numeric]
-    for chosen in _alike([values[path] for path in texts], stop - start):
+    for chosen in _alike([values[path] for path in texts], count):
         first = int(chosen[0])
         moved = {path: column[chosen] for path, column in values.items() if path not in texts}
         variant = [f"{path}={values[path][first]}" for path in texts]
@@ -84,6 +87,15 @@ def _empty(count: int) -> Columns:
         "bottleneck": np.full(count, "", object),
         **{column.key: nan.copy() for column in NUMBERS},
     }
+
+
+def _no_bars(count: int) -> Columns:
+    """Error bars before they are known; a named layout has none, which would take five times as
+    long.
+    """
+    texts = {key: np.full(count, "", object) for key, none in NOTHING.items() if none == ""}
+    numbers = {key: np.full(count, np.nan, np.float32) for key in NOTHING if key not in texts}
+    return numbers | texts
 
 
 def _alike(texts: list[NDArray[Any]], count: int) -> list[NDArray[np.int64]]:
@@ -215,7 +227,8 @@ def _best(plan: Plan, texts: tuple[str, ...]) -> dict[str, Any]:
     axes = AXES[question.space]
     if question.objective == "throughput" and not question.where:
         row = limited_row(scenario, axes=axes).row
-        return {key: row[key] for key in _empty(0) if key in row} | {"layouts": row["points"]}
+        row |= {"layouts": row["points"]}
+        return {key: row[key] for key in (*_empty(0), *NOTHING)}
     bounds = parse_bounds(question.where)
     asked = job(scenario, scenario.machine.chips, scenario.workload.batch.sequences)
     layouts, shapes = generated(asked, axes)
@@ -228,4 +241,5 @@ def _best(plan: Plan, texts: tuple[str, ...]) -> dict[str, Any]:
     if not len(best.score):
         return {"reason": NOWHERE_FITS if found.points else NO_LAYOUT, "layouts": found.points}
     row = layout_row(best.evaluation, best.layouts.row(0)) | {"layouts": found.points}
-    return {key: row[key] for key in _empty(0)}
+    row |= error_bars(scenario, row | {"chips": scenario.machine.chips})
+    return {key: row[key] for key in (*_empty(0), *NOTHING)}

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from perfmodel.results import parquet
-from perfmodel.results.columns import COLUMNS, NETWORK, POWER
+from perfmodel.results.columns import BARS, COLUMNS, NETWORK, POWER
 from perfmodel.results.provenance import PACKAGES, Provenance, installed_versions
 
 PROVENANCE = Provenance(
@@ -60,7 +60,7 @@ def test_pyarrow_alone_sees_units_labels_and_provenance(tmp_path):
 
 
 def test_every_output_quantity_has_a_key_of_its_own():
-    assert len(parquet.BY_KEY) == len(COLUMNS) + len(NETWORK) + len(POWER)
+    assert len(parquet.BY_KEY) == sum(map(len, (COLUMNS, BARS, NETWORK, POWER)))
 
 
 def test_units_come_back_for_known_quantities_only(tmp_path):

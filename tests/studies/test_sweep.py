@@ -62,6 +62,10 @@ def test_points_without_a_layout_are_best_ones():
         assert columns["layout"][point] == row["layout"]
         assert columns["tokens_per_s"][point] == pytest.approx(row["tokens_per_s"], rel=1e-6)
         assert columns["layouts"][point] == row["points"]
+        assert columns["tokens_per_s_low"][point] == pytest.approx(
+            row["tokens_per_s_low"], rel=1e-5
+        )
+        assert columns["extrapolated"][point] == row["extrapolated"]
 
 
 def test_the_last_axis_is_the_fastest():
