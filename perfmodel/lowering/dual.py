@@ -31,7 +31,7 @@ class Dual:
     R. E. Wengert, "A simple automatic derivative evaluation program", CACM 7 (1964).
     """
 
-    __slots__ = ("partials", "counts", "value")
+    __slots__ = ("counts", "partials", "value")
     __array_ufunc__ = None  # numbers of NumPy leave arithmetic to this class
 
     def __init__(self, value: float, partials: NDArray[np.float64], counts: int = WHOLE) -> None:
