@@ -18,9 +18,9 @@ AIMS = (
 )
 """Quantities that can be derived: fields of the site or of the step, all above zero."""
 
-DIRECTIONS = 64
+DIRECTIONS = 8
 """Directions of one call. Forwards, since the program that goes backwards takes five times as long
-to compile, and the figures of a machine are few."""
+to compile, and the figures of a machine are few; eight at a time, since designs free fewer."""
 
 
 class Gradients(NamedTuple):

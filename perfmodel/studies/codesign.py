@@ -42,6 +42,10 @@ REACH, LEAST_REACH = 3.0, 0.04
 GAIN = 1e-5
 """Relative gain below which a step is not taken."""
 
+SAME, LOOKS = 1e-3, 5
+"""Difference of logarithms below which two designs count as one, and designs that a step holds
+against a search of layouts at most, those with the highest objective first."""
+
 OVERRUN = 1e-4
 """Share by which a climb may end above a budget; the search after it has the last word."""
 
@@ -206,7 +210,12 @@ def _better(design: Design, finder: _Finder, last: Step, reach: float) -> Step |
         if all(limit.value(here) > -OVERRUN for limit in limits):
             tried.append((here, logs))
     tried.sort(key=lambda one: -direction(design) * one[0].found.values[design.objective])
+    seen: set[tuple[int, ...]] = set()
     for _, logs in tried:
+        place = tuple(np.round(logs / SAME).astype(int).tolist())
+        if place in seen or len(seen) == LOOKS:
+            continue
+        seen.add(place)
         values = np.exp(logs)
         looked = finder.look(values)
         if looked.kept and finder.score(looked.kept[0][1]) > finder.score(last.row) * (1.0 + GAIN):
