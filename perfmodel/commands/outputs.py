@@ -19,6 +19,7 @@ from perfmodel.results.columns import (
     POWER,
     POWER_SPLIT,
     TIME_SPLIT,
+    TRAINING,
     Column,
 )
 
@@ -151,6 +152,25 @@ def _cost() -> dict[str, Any]:
     }
     title = "Answer of `cost SITE WORKLOAD`, the middle case in front"
     return {"title": title, "type": "object", "properties": properties, "required": [*properties]}
+
+
+def _train_time() -> dict[str, Any]:
+    texts = ("site", "workload", "layout", "reason", "case")
+    rows = {"type": "array", "items": {"type": "object"}}
+    properties = {
+        **{name: {"type": "string"} for name in texts},
+        "chips": {"type": "integer"},
+        **{TRAINING[name].key: _column(TRAINING[name]) for name in TRAINING_KEYS},
+        "cases": {**rows, "description": "The same quantities, low to high."},
+        "batches": {**rows, "description": "Time to the same loss by batch and case."},
+        "best_batch": {"type": ["object", "null"], "description": "The quickest of them."},
+        "sizes": {**rows, "description": "Loss of the models that take the whole time given."},
+        "files": {"type": "array", "items": {"type": "string"}},
+        "wall_s": WALL,
+    }
+    required = ["training_time_s", "run_energy_j", "run_eur", "largest_parameters", "cases"]
+    title = "Answer of `train-time`, the middle case in front"
+    return {"title": title, "type": "object", "properties": properties, "required": required}
 
 
 def _search() -> dict[str, Any]:
@@ -346,10 +366,27 @@ COST_OF_PROGRAMMES = ("chips_bought", "share_of_announced", "provisioned")
 GOODPUT_KEYS = (
     *("goodput", "mtti", "checkpoint_interval", "restart", "load", "write", "stage"),
     *("synchronous_goodput", "asynchronous_goodput", "memory_goodput", "elastic_goodput"),
-    *("corruption_factor", "slow_factor", "maintenance_factor", "useful_share"),
+    *("corruption_factor", "slow_factor", "maintenance_factor", "shortage_factor"),
+    "useful_share",
     *("useful_tokens_per_s", "job_chips", "replica_chips", "spares_needed", "spares_left"),
 )
 """Quantities of a case of goodput."""
+
+TRAINING_KEYS = (
+    *(
+        "tokens",
+        "active_parameters",
+        "loss",
+        "excess_loss",
+        "batch_tokens",
+        "critical_batch_tokens",
+    ),
+    *("useful_share", "useful_tokens_per_s", "training_time", "run_energy", "run", "run_carbon"),
+    *("largest_parameters", "largest_tokens", "largest_processed", "largest_loss"),
+    "largest_excess_loss",
+    *("window", "window_energy", "window_cost", "window_carbon"),
+)
+"""Quantities of a case of a training run."""
 
 STABLE = (
     *("name", "workload", "chips", "layout", "step_time_s", "tokens_per_s"),
@@ -381,6 +418,7 @@ OUTPUTS: dict[str, Callable[[], dict[str, Any]]] = {
     "report": _run_views("report"),
     "sensitivity": sensitivity_schema,
     "codesign": codesign_schema,
+    "train-time": _train_time,
     "bench": _bench,
     "validate": validation_schema,
     "calibrate": calibration_schema,
