@@ -181,6 +181,8 @@ def _search() -> dict[str, Any]:
     properties = {
         **{name: {"type": "string"} for name in texts},
         "chips": {"type": "integer"},
+        "case": {"type": ["string", "null"], "description": "Failures and prices that enter."},
+        "way": {"type": ["string", "null"], "description": "How the job comes back, likewise."},
         "where": {**listed, "description": "Conditions on layouts and results."},
         "complete": {"type": "boolean", "description": "False after an interrupt."},
         "points": {"type": "integer", "description": "Legal layouts that were evaluated."},

@@ -127,7 +127,7 @@ def job_of(question: Question, case: Reliability, row: Row) -> Job:
         Chips, failures, storage.
     """
     scenario = question.scenario
-    parameters = _parameters(lower_model(scenario.model, scenario.workload))
+    parameters = parameters_of(scenario)
     layout = layout_of(row)
     spread = Spread(
         chips=row["chips_used"],
@@ -139,6 +139,22 @@ def job_of(question: Question, case: Reliability, row: Row) -> Job:
     )
     store = lower_store(Saved(parameters, case), question.storage, scenario.machine)
     return Job(spread, lower_habits(case, scenario.machine), store)
+
+
+def parameters_of(scenario: Scenario) -> float:
+    """Parameters of the model of a job.
+
+    Parameters
+    ----------
+    scenario
+        The job.
+
+    Returns
+    -------
+    float
+        Count.
+    """
+    return _parameters(lower_model(scenario.model, scenario.workload))
 
 
 @cache
