@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from perfmodel.commands.surroundings import Named, parted, surroundings
 from perfmodel.config.faults import Fault, attempt, nearest, one_of, refuse, shown
 from perfmodel.config.library import Library
 from perfmodel.config.schema.scenario import Scenario
@@ -21,6 +20,7 @@ from perfmodel.search.legality import REASONS
 from perfmodel.studies.bounds import Bounds, parse_bounds
 from perfmodel.studies.legality import check_layout
 from perfmodel.studies.requirement import Requirement, parse_requirements, unmet
+from perfmodel.studies.surroundings import Named, parted, surroundings
 from perfmodel.views.comparison import columns_of
 from perfmodel.views.search import draw, terminal_parts
 from perfmodel.views.terminal import show

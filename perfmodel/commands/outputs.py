@@ -16,6 +16,7 @@ from perfmodel.results.columns import (
     GOODPUT,
     MEMORY_SPLIT,
     NETWORK,
+    OUTCOME,
     POWER,
     POWER_SPLIT,
     TIME_SPLIT,
@@ -91,7 +92,7 @@ def _compare() -> dict[str, Any]:
     rows = {"type": "array", "items": {"type": "object"}}
     numbers = {"type": "object", "additionalProperties": {"type": ["number", "null"]}}
     properties = {
-        "sites": {"type": "array", "items": _row()},
+        "sites": {"type": "array", "items": _compared()},
         "ratio": {**numbers, "description": "Quantity to gigafactory over factory."},
         "decomposition": {**rows, "description": "Factors whose logarithms sum to the ratio's."},
         "scaling": {**rows, "description": "Rows of the scaling curves."},
@@ -104,6 +105,13 @@ def _compare() -> dict[str, Any]:
     required = ["sites", "ratio", "decomposition", "files", "wall_s"]
     title = "Answer of `compare`"
     return {"title": title, "type": "object", "properties": properties, "required": required}
+
+
+def _compared() -> dict[str, Any]:
+    """One job on one site, with what it comes to."""
+    row = _row()
+    more = {column.key: _column(column) for column in OUTCOME.values()}
+    return {**row, "properties": row["properties"] | more}
 
 
 def _power() -> dict[str, Any]:

@@ -55,9 +55,9 @@ def train_time(
         Folders with configs of your own, looked at before the shipped ones.
     """
     started = time.perf_counter()
-    from perfmodel.commands.surroundings import Named
     from perfmodel.commands.train_time_answer import Answer, Asked, ask, deliver
     from perfmodel.config.library import Library
+    from perfmodel.studies.surroundings import Named
 
     named = Named(storage, scaling, way)
     asked = Asked(site, workload, tuple(overrides), partition, named, tokens, days)

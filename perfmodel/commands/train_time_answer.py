@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from perfmodel.commands.surroundings import Named, parted, surroundings
 from perfmodel.config.faults import Fault, Faults, attempt
 from perfmodel.config.library import Library
 from perfmodel.config.schema._model import LEAST, MOST
@@ -17,6 +16,7 @@ from perfmodel.results.canonical import csv_text, json_text
 from perfmodel.results.parquet import write
 from perfmodel.results.provenance import Provenance, installed_versions
 from perfmodel.studies.legality import check_layout
+from perfmodel.studies.surroundings import Named, parted, surroundings
 from perfmodel.studies.train_time import Answered, Question, answer, best_batch, with_tokens
 from perfmodel.views.comparison import columns_of
 from perfmodel.views.terminal import show

@@ -298,3 +298,22 @@ TRAINING = {
     )
 }
 """Quantities of training runs, by name."""
+
+
+def _with_ends(name: str, unit: str, label: str, display: str = "") -> tuple[Column, ...]:
+    """A quantity, and its least and largest value over cases."""
+    ends = [Column(f"{name}_{end}", unit, f"{label}, {end}", display) for end in ("low", "high")]
+    return Column(name, unit, label, display), *ends
+
+
+OUTCOME = {
+    column.name: column
+    for column in (
+        *_with_ends("useful_share", "", "useful share of the time", "%"),
+        *_with_ends("useful_tokens_per_s", "", "useful tokens/s"),
+        *_with_ends("million_tokens", "EUR", "million tokens"),
+        *_with_ends("million_tokens_carbon", "kg", "carbon of a million tokens", "kg"),
+        *_with_ends("fixed_loss_time", "s", "time to the same loss", "d"),
+    )
+}
+"""What a comparison adds to a row: failures, prices, carbon and time to a loss, low to high."""

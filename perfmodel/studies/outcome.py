@@ -11,10 +11,12 @@ from perfmodel.config.schema.scenario import Scenario
 from perfmodel.config.schema.storage import Storage
 from perfmodel.engine.goodput import useful_shares
 from perfmodel.lowering.costs import has_price
+from perfmodel.results.columns import OUTCOME
 from perfmodel.studies.best_layout import Row
 from perfmodel.studies.cost import Work, job_cost, place_of
 from perfmodel.studies.goodput import WAYS, job_of
 from perfmodel.studies.goodput import Question as Failing
+from perfmodel_kernels.checkpoints import LEAST_GOODPUT
 from perfmodel_kernels.training_run import critical_batch_quantile, token_factor, training_time
 
 PROBABILITIES = {"low": 0.9, "base": 0.5, "high": 0.1}
@@ -83,6 +85,7 @@ def outcomes(jobs: Sequence[Job], around: Surroundings) -> list[dict[str, Row]]:
 
 def _outcome(job: Job, around: Surroundings, case: Case, useful: float) -> Row:
     kept = {"useful_share": useful, "useful_tokens_per_s": job.row["tokens_per_s"] * useful}
+    useful = max(useful, LEAST_GOODPUT)  # a job that stands still takes very long, not forever
     factor = around.scaling.critical_batch.factor
     return kept | _run(job, useful, (factor, case.probability)) | priced(job, case.costs, useful)
 
@@ -127,3 +130,39 @@ def priced(job: Job, costs: Costs, useful: float) -> Row:
     work = Work(row["tokens_per_s"] / row["chips"], useful, scenario.workload.tokens)
     found = job_cost(costs, place_of(scenario, chip, row), work)
     return {key: found[key] for key in PRICED}
+
+
+def spread(jobs: Sequence[Job], around: Surroundings) -> list[Row]:
+    """What every job comes to, in one row: the middle case, least and largest of all cases.
+
+    Parameters
+    ----------
+    jobs
+        Jobs with their rows; not numbers where a row has no layout.
+    around
+        Storage, failures, prices, laws.
+
+    Returns
+    -------
+    list[Row]
+        By the columns of :data:`perfmodel.results.columns.OUTCOME`.
+    """
+    laid = iter(outcomes([job for job in jobs if job.row["layout"]], around))
+    return [_ends(next(laid)) if job.row["layout"] else NOTHING for job in jobs]
+
+
+def _ends(cases: dict[str, Row]) -> Row:
+    middle = list(cases.values())[len(cases) // 2]
+    row: Row = {}
+    for name in SPREAD:
+        own, low, high = (OUTCOME[f"{name}{end}"].key for end in ("", "_low", "_high"))
+        values = [case[own] for case in cases.values()]
+        row |= {own: middle[own], low: min(values), high: max(values)}
+    return row
+
+
+SPREAD = tuple(name for name in OUTCOME if not name.endswith(("_low", "_high")))
+"""Quantities that come with their ends."""
+
+NOTHING: Row = {column.key: math.nan for column in OUTCOME.values()}
+"""Where no layout is feasible nothing comes of it."""

@@ -12,6 +12,7 @@ from perfmodel.lowering.scaling import lower_laws
 from perfmodel.studies.best_layout import Row, best_row
 from perfmodel.studies.cost import run_bill
 from perfmodel.studies.outcome import Job, Surroundings, outcomes
+from perfmodel_kernels.checkpoints import LEAST_GOODPUT
 from perfmodel_kernels.parameters import active_parameter_count
 from perfmodel_kernels.training_run import Budget, critical_batch, log_budget, loss
 
@@ -129,7 +130,10 @@ def _batches(scenario: Scenario) -> list[int]:
 def _cases(question: Question, found: dict[str, Row]) -> list[tuple[float, float]]:
     """Useful share and quantile of the critical batch of each case."""
     cases = question.around.cases
-    return [(found[name]["useful_share"], case.probability) for name, case in cases.items()]
+    return [
+        (max(found[name]["useful_share"], LEAST_GOODPUT), case.probability)
+        for name, case in cases.items()
+    ]
 
 
 def _budget(question: Question, row: Row, case: tuple[float, float]) -> Budget:
@@ -160,7 +164,7 @@ def _case(question: Question, job: Job, case: Row, largest: Row) -> Row:
     law, _ = lower_laws(around.scaling)
     active = float(active_parameter_count(model))
     reached = float(loss(active, workload.tokens, law))
-    time = workload.tokens / case["useful_tokens_per_s"]
+    time = case["fixed_loss_time_s"] * workload.tokens / case["tokens_needed"]
     bill = run_bill(costs, job.scenario, job.row, window)
     return {
         "case": case["case"],

@@ -86,6 +86,17 @@ def test_four_times_the_batch_takes_more_tokens_to_the_same_loss(job, found):
     assert own["tokens_needed"] / 15.6e12 == pytest.approx(1.656, abs=0.001)
 
 
+def test_a_job_that_stands_still_is_data(job):
+    known = around("elastic")
+    high = known.cases["high"]
+    stall = high.reliability.elastic.model_copy(update={"stall": 1e9})
+    still = high._replace(reliability=high.reliability.model_copy(update={"elastic": stall}))
+    base = outcomes([job], known._replace(cases={"high": still}))[0]["high"]
+    assert base["useful_tokens_per_s"] == 0.0
+    assert 1e15 < base["fixed_loss_time_s"] < math.inf
+    assert math.isfinite(base["million_tokens_eur"])
+
+
 def test_a_chip_without_a_price_has_no_cost_but_a_time():
     scenario = Library().scenario("lumi", "llama3-8b", overrides=["site.chips=512"])
     base = outcomes([Job(scenario, best_row(scenario))], around())[0]["base"]
