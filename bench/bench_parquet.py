@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from perfmodel.results import parquet
+from perfmodel.results.columns import COLUMNS, NETWORK, POWER
 from perfmodel.results.provenance import Provenance, installed_versions
 
 POINTS = 100_000
@@ -15,7 +16,8 @@ POINTS = 100_000
 @pytest.fixture(scope="module")
 def rows() -> dict[str, np.ndarray]:
     generator = np.random.default_rng(0)
-    return {key: generator.random(POINTS, dtype=np.float32) for key in parquet.BY_KEY}
+    keys = [column.key for column in (*COLUMNS.values(), *NETWORK.values(), *POWER)]
+    return {key: generator.random(POINTS, dtype=np.float32) for key in keys}
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,7 @@ VERBS = {
     "cost": "perfmodel.commands.cost:cost",
     "sensitivity": "perfmodel.commands.sensitivity:sensitivity",
     "codesign": "perfmodel.commands.codesign:codesign",
+    "train-time": "perfmodel.commands.train_time:train_time",
     "network": "perfmodel.commands.network:network",
     "plot": "perfmodel.commands.plot:plot",
     "report": "perfmodel.commands.report:report",

@@ -18,6 +18,7 @@ from perfmodel.config.schema.model import Model
 from perfmodel.config.schema.node import Node
 from perfmodel.config.schema.programme import Programme
 from perfmodel.config.schema.reliability import Reliability
+from perfmodel.config.schema.scaling import Scaling
 from perfmodel.config.schema.site import Site
 from perfmodel.config.schema.stack import Stack
 from perfmodel.config.schema.storage import Storage
@@ -41,6 +42,7 @@ KINDS: dict[str, type[BaseModel]] = {
     "reliability": Reliability,
     "costs": Costs,
     "programmes": Programme,
+    "scaling": Scaling,
 }
 NUMBER_LINE = re.compile(r'^\s*\w+ = ("?-?\d[^#]*?)\s*(#.*)?$')
 PUBLISHED_PUE = {

@@ -24,8 +24,13 @@ from perfmodel_kernels.reliability import (
     maintenance_factor,
     mean_time_to_interrupt,
     poisson_quantile,
+    shortage_factor,
     slow_node_factor,
+    spare_shortage,
 )
+
+SYNCHRONOUS, ASYNCHRONOUS, MEMORY, ELASTIC = 0.0, 1.0, 2.0, 3.0
+"""Codes of the ways to save the state and come back."""
 
 
 class Spread(NamedTuple):
@@ -39,6 +44,10 @@ class Spread(NamedTuple):
     """Data-parallel replicas."""
     step: Scalar
     """Step time, the least work between checkpoints. [s]"""
+    model: Scalar
+    """Chips that hold the model once."""
+    spares: Scalar
+    """Chips of the site that the job leaves."""
 
 
 class Habits(NamedTuple):
@@ -118,6 +127,8 @@ class JobGoodput(NamedTuple):
     """Share that slow nodes leave."""
     maintenance: Real
     """Share that planned stops leave."""
+    shortage: Real
+    """Share that a lack of spares leaves."""
 
 
 def job_goodput(spread: Spread, habits: Habits, store: Store) -> JobGoodput:
@@ -161,6 +172,7 @@ def job_goodput(spread: Spread, habits: Habits, store: Store) -> JobGoodput:
     kept = jnp.maximum(overlapped_interval(doubled, mtti), spread.step)
     lost = chips_lost(spread.replica, habits.failures) / spread.chips
     waiting = chips_in_repair(spread.chips, habits.repair, habits.failures) / habits.unit
+    short = spare_shortage(waiting, spread.spares / habits.unit)
     return JobGoodput(
         mtti=mtti,
         restart=stop.restart,
@@ -178,4 +190,30 @@ def job_goodput(spread: Spread, habits: Habits, store: Store) -> JobGoodput:
         corruption=corruption_factor(spread.chips, habits.corruption, habits.corruption_latency),
         slow=slow_node_factor(spread.chips, habits.slow),
         maintenance=maintenance_factor(stop.restart, habits.maintenance_interval),
+        shortage=shortage_factor(short, spread.model, habits.unit, spread.chips),
     )
+
+
+def useful_share(found: JobGoodput, way: Scalar) -> Real:
+    r"""Share of the throughput of a step that becomes work which is kept.
+
+    .. math:: U = G f_{corr} f_{slow} f_{maint} f_{spare}
+
+    Parameters
+    ----------
+    found
+        Shares.
+    way
+        Code of the way to save.
+
+    Returns
+    -------
+    Real
+        Share.
+    """
+    kept = jnp.where(
+        jnp.asarray(way) < MEMORY,
+        jnp.where(jnp.asarray(way) < ASYNCHRONOUS, found.synchronous, found.asynchronous),
+        jnp.where(jnp.asarray(way) < ELASTIC, found.memory, found.elastic),
+    )
+    return kept * found.corruption * found.slow * found.maintenance * found.shortage

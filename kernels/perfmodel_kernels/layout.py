@@ -88,3 +88,42 @@ def shard_ranks(layout: Layout) -> Real:
         Context times data ranks, over the copies.
     """
     return jnp.maximum(layout.cp * layout.dp / layout.replicas, 1.0)
+
+
+def model_chips(layout: Layout) -> Real:
+    r"""Chips that hold the model once: the least that a job can leave out.
+
+    .. math:: g = \max(p_t p_c, p_e p_x)\, p_p
+
+    Parameters
+    ----------
+    layout
+        Degrees.
+
+    Returns
+    -------
+    Real
+        Chips.
+    """
+    return jnp.maximum(layout.tp * layout.cp, layout.ep * layout.etp) * layout.pp
+
+
+def elastic_chips(layout: Layout) -> Real:
+    r"""Chips that an elastic job loses together: those that hold one copy of the weights.
+
+    Up to ZeRO-2 that is one copy of the model, and shards of optimiser states come back from the
+    copies of peers; with weights sharded it is the group that shards them.
+
+    Parameters
+    ----------
+    layout
+        Degrees, sharding and copies.
+
+    Returns
+    -------
+    Real
+        Chips.
+    """
+    model = model_chips(layout)
+    group = jnp.maximum(model, chips_used(layout) / layout.replicas)
+    return jnp.where(layout.sharding > ZERO2, group, model)

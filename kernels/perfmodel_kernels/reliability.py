@@ -4,12 +4,15 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 from jax import lax
-from jax.scipy.special import gammaincc
+from jax.scipy.special import gammainc, gammaincc, gammaln
 
 from perfmodel_kernels._typing import Classes, Real, Scalar
 
 HALVINGS = 40
 """Halvings of the bracket of a quantile: more than the digits of a count of nodes."""
+
+FEWEST = 1e-12
+"""Least mean of nodes in repair whose logarithm is taken."""
 
 
 class Failures(NamedTuple):
@@ -145,6 +148,69 @@ def poisson_quantile(mean: Scalar, probability: Scalar) -> Real:
         return jnp.where(enough, low, middle), jnp.where(enough, middle, high)
 
     return lax.fori_loop(0, HALVINGS, halve, (-jnp.ones_like(high), high))[1]
+
+
+class Shortage(NamedTuple):
+    """Nodes that wait for a repair beyond the spares."""
+
+    chance: Real
+    """Share of the time in which some are missing."""
+    missing: Real
+    """Nodes missing, in the mean over all time."""
+
+
+def spare_shortage(mean: Scalar, spares: Scalar) -> Shortage:
+    r"""How far the nodes in repair pass the spares.
+
+    .. math:: p = P(X > S) = 1 - Q(S + 1, m), \quad
+        E[(X - S)^+] = (m - S) p + m \frac{m^S e^{-m}}{S!}
+
+    Parameters
+    ----------
+    mean
+        Nodes in repair in the mean, :math:`m`.
+    spares
+        Spare nodes :math:`S`; whole ones count.
+
+    Returns
+    -------
+    Shortage
+        Its chance and size. No slope over the spares.
+    """
+    mean = jnp.maximum(jnp.asarray(mean) + 0.0, FEWEST)
+    spares = lax.stop_gradient(jnp.floor(jnp.maximum(jnp.asarray(spares) + 0.0, 0.0)))
+    chance = gammainc(spares + 1.0, mean)
+    exactly = jnp.exp(spares * jnp.log(mean) - mean - gammaln(spares + 1.0))
+    return Shortage(chance, jnp.maximum((mean - spares) * chance + mean * exactly, 0.0))
+
+
+def shortage_factor(shortage: Shortage, replica: Scalar, unit: Scalar, chips: Scalar) -> Real:
+    r"""Share of the throughput that a lack of spares leaves.
+
+    The job goes on without the replicas that cannot be filled; nodes move between replicas, so
+    that at most one of them is left in part:
+
+    .. math:: f = \max\left(0, 1 - \frac{\mu u + p \max(g - u, 0)}{N}\right)
+
+    Parameters
+    ----------
+    shortage
+        Chance :math:`p`, and nodes missing :math:`\mu`.
+    replica
+        Chips :math:`g` of a model replica.
+    unit
+        Chips :math:`u` of a node.
+    chips
+        Chips :math:`N` of the job.
+
+    Returns
+    -------
+    Real
+        Share.
+    """
+    rest = jnp.maximum(jnp.asarray(replica) - unit, 0.0)
+    lost = shortage.missing * (unit / chips) + shortage.chance * (rest / chips)
+    return jnp.maximum(1.0 - lost, 0.0)
 
 
 def corruption_factor(chips: Scalar, rate: Scalar, latency: Scalar) -> Real:

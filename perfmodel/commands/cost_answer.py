@@ -75,7 +75,7 @@ def _job(asked: Asked, library: Library, priced: tuple[Scenario, dict], form: st
     title = f"{row['workload']} on {row['site']} ({row['chips']:,} chips)"
     if not row["layout"]:
         raise Faults([Fault(problem=f"{title}: {row['reason']}")])
-    place = place_of(scenario, _chip_id(library, scenario), row)
+    place = place_of(scenario, scenario.machine.node.chip, row)
     storage = library.load("storage", asked.storage)
     rows = []
     for name, costs in prices.items():
@@ -96,22 +96,13 @@ def _job(asked: Asked, library: Library, priced: tuple[Scenario, dict], form: st
     return 0
 
 
-def _chip_id(library: Library, scenario: Scenario) -> str:
-    """Name of the chip's config, by what it is called."""
-    chip = scenario.machine.chip
-    found = (
-        name for name in library.names("chips") if library.load("chips", name).name == chip.name
-    )
-    return next(found, chip.name)
-
-
 def _programme(asked: Asked, library: Library, prices: dict, form: str) -> int:
     programme = library.load("programmes", str(asked.programme))
     places: dict[str, Place] = {}
     for name in asked.designs:
         scenario = library.scenario(name, PRICED)
         row = best_row(scenario)
-        places[name] = place_of(scenario, _chip_id(library, scenario), row)
+        places[name] = place_of(scenario, scenario.machine.node.chip, row)
     rows: list[Row] = purchases(programme, prices, places)
     said = contradictions(programme, rows)
     if form == "json":

@@ -20,9 +20,13 @@ from perfmodel.search.legality import REASONS
 from perfmodel.studies.bounds import Bounds, parse_bounds
 from perfmodel.studies.legality import check_layout
 from perfmodel.studies.requirement import Requirement, parse_requirements, unmet
+from perfmodel.studies.surroundings import Named, parted, surroundings
 from perfmodel.views.comparison import columns_of
 from perfmodel.views.search import draw, terminal_parts
 from perfmodel.views.terminal import show
+
+COUPLED = ("useful-throughput", "cost", "carbon")
+"""Objectives that failures and prices enter."""
 
 RESPECTS = ("time", "memory", "energy", "power")
 MOST = 16
@@ -46,6 +50,9 @@ class Question(NamedTuple):
     explain: Sequence[str]
     decide: int
     require: Sequence[str] = ()
+    case: str = "base"
+    storage: str = "tectonic"
+    way: str = "asynchronous"
 
 
 class Delivery(NamedTuple):
@@ -86,6 +93,7 @@ def ask(question: Question, library: Library) -> tuple[Scenario, Any]:
     attempt(found, parse_requirements, question.require)
     texts = [attempt(found, _overrides, text) for text in question.explain]
     every = [attempt(found, _scenario, question, library, text) for text in ((), *texts)]
+    beside = _beside(found, question, library) if question.objective in COUPLED else None
     refuse(found)
     own, *named = [one for one in every if one is not None]
     named = [own, *named] if own.layout is not None else named
@@ -96,9 +104,19 @@ def ask(question: Question, library: Library) -> tuple[Scenario, Any]:
     axes = AXES[question.axes]
     asked = Asked(
         question.objective, question.top, respects, bounds or Bounds(()), axes, named,
-        question.decide,
+        question.decide, beside,
     )  # fmt: skip
     return own, asked
+
+
+def _beside(found: list[Fault], question: Question, library: Library) -> Any:
+    """Failures, storage and prices."""
+    from perfmodel.studies.coupled import Beside
+
+    mine, _ = parted(question.overrides)
+    named = Named(storage=question.storage, way=question.way)
+    around = surroundings(found, library, named, mine)
+    return None if around is None else Beside(around, question.case)
 
 
 def _scenario(question: Question, library: Library, more: Sequence[str] | None) -> Scenario:
@@ -106,9 +124,14 @@ def _scenario(question: Question, library: Library, more: Sequence[str] | None) 
     return library.scenario(
         question.site,
         question.workload,
-        overrides=[*question.overrides, *(more or ())],
+        overrides=[*_of_the_job(question), *(more or ())],
         partition=question.partition,
     )
+
+
+def _of_the_job(question: Question) -> Sequence[str]:
+    """Overrides without those of failures, storage and prices, where the objective takes these."""
+    return parted(question.overrides)[1] if question.objective in COUPLED else question.overrides
 
 
 def _top_faults(question: Question) -> list[Fault]:
@@ -233,6 +256,8 @@ def document(
     return {
         **names,
         "objective": asked.objective,
+        "case": asked.beside.case if asked.beside else None,
+        "way": asked.beside.around.way if asked.beside else None,
         "where": [need.text for need in asked.bounds.conditions],
         "complete": answer.complete,
         "points": found.points,

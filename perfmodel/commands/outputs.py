@@ -16,9 +16,11 @@ from perfmodel.results.columns import (
     GOODPUT,
     MEMORY_SPLIT,
     NETWORK,
+    OUTCOME,
     POWER,
     POWER_SPLIT,
     TIME_SPLIT,
+    TRAINING,
     Column,
 )
 
@@ -90,7 +92,7 @@ def _compare() -> dict[str, Any]:
     rows = {"type": "array", "items": {"type": "object"}}
     numbers = {"type": "object", "additionalProperties": {"type": ["number", "null"]}}
     properties = {
-        "sites": {"type": "array", "items": _row()},
+        "sites": {"type": "array", "items": _compared()},
         "ratio": {**numbers, "description": "Quantity to gigafactory over factory."},
         "decomposition": {**rows, "description": "Factors whose logarithms sum to the ratio's."},
         "scaling": {**rows, "description": "Rows of the scaling curves."},
@@ -103,6 +105,13 @@ def _compare() -> dict[str, Any]:
     required = ["sites", "ratio", "decomposition", "files", "wall_s"]
     title = "Answer of `compare`"
     return {"title": title, "type": "object", "properties": properties, "required": required}
+
+
+def _compared() -> dict[str, Any]:
+    """One job on one site, with what it comes to."""
+    row = _row()
+    more = {column.key: _column(column) for column in OUTCOME.values()}
+    return {**row, "properties": row["properties"] | more}
 
 
 def _power() -> dict[str, Any]:
@@ -153,6 +162,25 @@ def _cost() -> dict[str, Any]:
     return {"title": title, "type": "object", "properties": properties, "required": [*properties]}
 
 
+def _train_time() -> dict[str, Any]:
+    texts = ("site", "workload", "layout", "reason", "case")
+    rows = {"type": "array", "items": {"type": "object"}}
+    properties = {
+        **{name: {"type": "string"} for name in texts},
+        "chips": {"type": "integer"},
+        **{TRAINING[name].key: _column(TRAINING[name]) for name in TRAINING_KEYS},
+        "cases": {**rows, "description": "The same quantities, low to high."},
+        "batches": {**rows, "description": "Time to the same loss by batch and case."},
+        "best_batch": {"type": ["object", "null"], "description": "The quickest of them."},
+        "sizes": {**rows, "description": "Loss of the models that take the whole time given."},
+        "files": {"type": "array", "items": {"type": "string"}},
+        "wall_s": WALL,
+    }
+    required = ["training_time_s", "run_energy_j", "run_eur", "largest_parameters", "cases"]
+    title = "Answer of `train-time`, the middle case in front"
+    return {"title": title, "type": "object", "properties": properties, "required": required}
+
+
 def _search() -> dict[str, Any]:
     texts = ("site", "workload", "chip", "stack", "objective")
     counts = {"type": "object", "additionalProperties": {"type": "integer"}}
@@ -161,6 +189,8 @@ def _search() -> dict[str, Any]:
     properties = {
         **{name: {"type": "string"} for name in texts},
         "chips": {"type": "integer"},
+        "case": {"type": ["string", "null"], "description": "Failures and prices that enter."},
+        "way": {"type": ["string", "null"], "description": "How the job comes back, likewise."},
         "where": {**listed, "description": "Conditions on layouts and results."},
         "complete": {"type": "boolean", "description": "False after an interrupt."},
         "points": {"type": "integer", "description": "Legal layouts that were evaluated."},
@@ -346,10 +376,27 @@ COST_OF_PROGRAMMES = ("chips_bought", "share_of_announced", "provisioned")
 GOODPUT_KEYS = (
     *("goodput", "mtti", "checkpoint_interval", "restart", "load", "write", "stage"),
     *("synchronous_goodput", "asynchronous_goodput", "memory_goodput", "elastic_goodput"),
-    *("corruption_factor", "slow_factor", "maintenance_factor", "useful_share"),
+    *("corruption_factor", "slow_factor", "maintenance_factor", "shortage_factor"),
+    "useful_share",
     *("useful_tokens_per_s", "job_chips", "replica_chips", "spares_needed", "spares_left"),
 )
 """Quantities of a case of goodput."""
+
+TRAINING_KEYS = (
+    *(
+        "tokens",
+        "active_parameters",
+        "loss",
+        "excess_loss",
+        "batch_tokens",
+        "critical_batch_tokens",
+    ),
+    *("useful_share", "useful_tokens_per_s", "training_time", "run_energy", "run", "run_carbon"),
+    *("largest_parameters", "largest_tokens", "largest_processed", "largest_loss"),
+    "largest_excess_loss",
+    *("window", "window_energy", "window_cost", "window_carbon"),
+)
+"""Quantities of a case of a training run."""
 
 STABLE = (
     *("name", "workload", "chips", "layout", "step_time_s", "tokens_per_s"),
@@ -381,6 +428,7 @@ OUTPUTS: dict[str, Callable[[], dict[str, Any]]] = {
     "report": _run_views("report"),
     "sensitivity": sensitivity_schema,
     "codesign": codesign_schema,
+    "train-time": _train_time,
     "bench": _bench,
     "validate": validation_schema,
     "calibrate": calibration_schema,

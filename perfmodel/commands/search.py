@@ -13,7 +13,18 @@ def search(
     *overrides: str,
     partition: int = 0,
     top: int = 10,
-    objective: Literal["throughput", "energy", "power-limited", "memory"] = "throughput",
+    objective: Literal[
+        "throughput",
+        "energy",
+        "power-limited",
+        "memory",
+        "useful-throughput",
+        "cost",
+        "carbon",
+    ] = "throughput",
+    case: Literal["low", "base", "high"] = "base",
+    storage: str = "tectonic",
+    way: Literal["synchronous", "asynchronous", "memory", "elastic"] = "asynchronous",
     pareto: str = "",
     where: Annotated[list[str] | None, Parameter(consume_multiple=True, negative=())] = None,
     axes: Literal["few", "usual", "all"] = "usual",
@@ -42,7 +53,14 @@ def search(
         Layouts to list, at most 16.
     objective
         What is to be best: tokens/s, energy per token, tokens/s under the grid connection of the
-        site, or memory left.
+        site, memory left, tokens/s between failures, or euros or carbon of a token that is kept.
+    case
+        Failures and prices of the last three: few and low, usual, many and high. Overrides such as
+        reliability.failures.rate="0.01 1/d" cost.utilization=0.6 change them.
+    storage
+        Name of a storage config, for the checkpoints of the last three.
+    way
+        How the job saves its state and comes back, for the same.
     pareto
         Two to four of time, memory, energy, power, joined by commas: layouts that no other one
         beats in all of them.
@@ -74,7 +92,7 @@ def search(
 
     question = Question(
         site, workload, overrides, partition, top, objective, pareto, where or (), axes,
-        explain or (), decide, require or (),
+        explain or (), decide, require or (), case, storage, way,
     )  # fmt: skip
     scenario, asked = ask(question, Library(configs or ()))
     needs = parse_requirements(require or ())

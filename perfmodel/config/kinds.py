@@ -8,6 +8,7 @@ from perfmodel.config.schema.model import Model
 from perfmodel.config.schema.node import Node
 from perfmodel.config.schema.programme import Programme
 from perfmodel.config.schema.reliability import Reliability
+from perfmodel.config.schema.scaling import Scaling
 from perfmodel.config.schema.site import Site
 from perfmodel.config.schema.stack import Stack
 from perfmodel.config.schema.storage import Storage
@@ -27,6 +28,7 @@ KINDS: dict[str, type[Named]] = {
     "costs": Costs,
     "programmes": Programme,
     "sweeps": Sweep,
+    "scaling": Scaling,
 }
 """Folder to schema; a new kind is one line here."""
 

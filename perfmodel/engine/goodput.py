@@ -8,14 +8,25 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from perfmodel.engine.run import compiled, compiled_once
+from perfmodel.engine.run import Kept, compiled
 from perfmodel_kernels._typing import Real
-from perfmodel_kernels.failure_run import BLOCK, Kept, Run, failure_run
-from perfmodel_kernels.job_goodput import Habits, JobGoodput, Spread, Store, job_goodput
+from perfmodel_kernels.failure_run import BLOCK, Run, failure_run
+from perfmodel_kernels.failure_run import Kept as Outcome
+from perfmodel_kernels.job_goodput import (
+    Habits,
+    JobGoodput,
+    Spread,
+    Store,
+    job_goodput,
+    useful_share,
+)
 from perfmodel_kernels.recovery import Restart
 
 SPARE_DEVIATIONS = 8.0
 """Standard deviations of the number of failures that are drawn beyond its mean."""
+
+FEW = 32
+"""Jobs per call of :func:`evaluate_goodputs`."""
 
 INSTANT = 1e18
 """Read bandwidth of a restart whose time is given as a whole. [B/s]"""
@@ -57,7 +68,61 @@ def evaluate_goodput(job: Job) -> JobGoodput:
     JobGoodput
         Numbers.
     """
-    return jax.tree.map(float, _single()(*_floats(job)))
+    return evaluate_goodputs([job])[0]
+
+
+def evaluate_goodputs(jobs: Sequence[Job]) -> list[JobGoodput]:
+    """Evaluates jobs.
+
+    Parameters
+    ----------
+    jobs
+        Chips, failures and storage of each; failures in as many classes.
+
+    Returns
+    -------
+    list[JobGoodput]
+        Numbers.
+    """
+    return _by_few(_few(), jobs)
+
+
+def useful_shares(jobs: Sequence[Job], way: float) -> list[float]:
+    """Share of the throughput of each job that becomes work.
+
+    Parameters
+    ----------
+    jobs
+        As for :func:`evaluate_goodputs`.
+    way
+        Code of the way to save.
+
+    Returns
+    -------
+    list[float]
+        Shares.
+    """
+    return _by_few(lambda few: _shares()(few, np.float32(way)), jobs)
+
+
+def _by_few(program: Callable, jobs: Sequence[Job]) -> list:
+    """Trees of numbers from a program of :data:`FEW` jobs, the last call filled up."""
+    found: list = []
+    for start in range(0, len(jobs), FEW):
+        part = list(jobs[start : start + FEW])
+        padded = [jax.tree.leaves(job) for job in part + part[-1:] * (FEW - len(part))]
+        columns = [np.array(column, np.float32) for column in zip(*padded, strict=True)]
+        many = program(jax.tree.unflatten(jax.tree.structure(part[0]), columns))
+        many = jax.tree.map(lambda leaf: np.asarray(leaf).tolist(), many)
+        found += [
+            jax.tree.map(lambda own, place=place: own[place], many, is_leaf=_is_list)
+            for place in range(len(part))
+        ]
+    return found
+
+
+def _is_list(tree: Any) -> bool:
+    return isinstance(tree, list)
 
 
 def goodput_map(job: Job, rates: Sequence[float], restarts: Sequence[float]) -> np.ndarray:
@@ -119,9 +184,22 @@ def _floats(tree: Any) -> Any:
     return jax.tree.map(np.float32, tree)
 
 
+def _all(jobs: Job) -> JobGoodput:
+    return jax.vmap(job_goodput)(*jobs)
+
+
+def _all_shares(jobs: Job, way: jax.Array) -> Real:
+    return jax.vmap(lambda job: useful_share(job_goodput(*job), way))(jobs)
+
+
 @cache
-def _single() -> Callable:
-    return compiled_once(job_goodput)
+def _few() -> Callable:
+    return Kept(_all, ("goodput of a few jobs",))
+
+
+@cache
+def _shares() -> Callable:
+    return Kept(_all_shares, ("useful shares of a few jobs",))
 
 
 @cache
@@ -138,7 +216,7 @@ def _over_grid() -> Callable:
 
 @cache
 def _many() -> Callable:
-    def batch(seeds: jax.Array, run: Run, blocks: jax.Array) -> Kept:
+    def batch(seeds: jax.Array, run: Run, blocks: jax.Array) -> Outcome:
         return jax.vmap(failure_run, in_axes=(0, None, None))(seeds, run, blocks)
 
     return compiled(batch)

@@ -8,12 +8,22 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from perfmodel.engine.coupling import Coupling, packed
 from perfmodel.engine.reduction import (
     Front,
     Place,
 )
 from perfmodel.engine.run import evaluation_structure, flat
-from perfmodel.engine.search_kernel import BATCH, KEEP, OBJECTIVES, RESPECTS, ROUNDS, Feed, Options
+from perfmodel.engine.search_kernel import (
+    BATCH,
+    KEEP,
+    NET,
+    OBJECTIVES,
+    RESPECTS,
+    ROUNDS,
+    Feed,
+    Options,
+)
 from perfmodel.engine.search_programs import Work, padded, programs
 from perfmodel.search.layouts import FIELDS, GROUP, MODE, Layouts
 from perfmodel.search.space import Block, Space, blocks
@@ -33,6 +43,8 @@ class Limits(NamedTuple):
     bounded: bool = False
     """Take each shape in the first mode that fits, and pass over shapes whose first mode is too
     slow: exact for throughput alone, where no mode is faster than the first."""
+    coupling: Coupling | None = None
+    """Failures, storage and prices of the objective `net`; without one it keeps nothing."""
 
 
 class Best(NamedTuple):
@@ -198,11 +210,12 @@ class _Run:
 
     def found(self, dropped: Counter) -> Found:
         """Fetches what the devices kept and joins it."""
-        kept, front, grid = jax.tree.map(np.asarray, self.state)
+        kept, net, front, grid = jax.tree.map(np.asarray, self.state)
         lists = {
             name: self._best(kept.score[:, number], kept.place, kept.table[:, number], number)
             for number, name in enumerate(OBJECTIVES)
         }
+        lists[NET] = self._best(net.score[:, 0], net.place, net.table[:, 0], 0)
         points, feasible, wanted = (int(count) for count in self.counts)
         edge = self._front(front) if self.limits.respects else None
         lost = int(front.lost.sum())
@@ -269,4 +282,6 @@ def _options(limits: Limits, asked: Space) -> Options:
         bounds=np.stack([low, high]).astype(np.float32),
         some_bounds=np.array(bool(np.isfinite(low).any() or np.isfinite(high).any())),
         bounded=np.array(limits.bounded),
+        coupled=np.array(limits.coupling is not None),
+        coupling=packed(limits.coupling),
     )

@@ -10,6 +10,7 @@ from jax import lax
 from numpy.typing import NDArray
 
 from perfmodel.engine import staging
+from perfmodel.engine.coupling import net_rate, unpacked
 from perfmodel.engine.reduction import (
     Place,
     enters,
@@ -43,6 +44,9 @@ OBJECTIVES: dict[str, Callable[[Evaluation, Any], Any]] = {
     "memory": lambda at, power: -at.step.memory_fraction,
 }
 """What a search can maximise, of an evaluation and the grid connection. A further one is a line."""
+
+NET = "net"
+"""Useful tokens over what they take, kept beside the others where a search asks for it."""
 
 RESPECTS: dict[str, Callable[[Evaluation], Any]] = {
     "time": lambda at: 1.0 / at.site.tokens_per_s,
@@ -89,6 +93,10 @@ class Options(NamedTuple):
     """Least and largest value. Axes: end, column."""
     some_bounds: NDArray[np.bool_]
     bounded: NDArray[np.bool_]
+    coupled: NDArray[np.bool_]
+    """Whether failures and prices enter."""
+    coupling: NDArray[np.float32]
+    """Numbers of :class:`perfmodel.engine.coupling.Coupling`."""
 
 
 class Kernel:
@@ -127,7 +135,7 @@ class Kernel:
 
     def points(self, shared: Any, tables: Any, feed: Any, options: Any, state: Any) -> Any:
         """Evaluates all points of a device and updates what it keeps."""
-        feed, (kept, front, grid) = jax.tree.map(lambda part: part[0], (feed, state))
+        feed, (kept, net, front, grid) = jax.tree.map(lambda part: part[0], (feed, state))
         bases, groups = (table[0] for table in tables)
         count = options.mode_count
 
@@ -153,25 +161,28 @@ class Kernel:
                 return mode + 1, hopeful, done, carried
 
             nothing = jnp.full(BATCH, -jnp.inf, jnp.float32)
-            own = (*carried[:3], nothing)
+            own = (*carried[:4], nothing)
             start = jnp.int32(0), jnp.bool_(True), jnp.zeros(BATCH, bool), own
             *state, peak = lax.while_loop(go_on, one_mode, start)[3]
             cell = _cell(batch.fields)
-            return *state, carried[3].at[cell].max(peak)
+            return *state, carried[4].at[cell].max(peak)
 
-        start = kept, front, jnp.zeros(3, jnp.int32), grid
-        kept, front, counts, grid = lax.fori_loop(0, feed.rounds[2], one_round, start)
-        return jax.tree.map(lambda part: part[None], ((kept, front, grid), counts))
+        start = kept, net, front, jnp.zeros(3, jnp.int32), grid
+        kept, net, front, counts, grid = lax.fori_loop(0, feed.rounds[2], one_round, start)
+        return jax.tree.map(lambda part: part[None], ((kept, net, front, grid), counts))
 
     def _mode(self, batch: "_Batch", mode: Any, options: Any, walk: Any) -> tuple:
         """Evaluates one mode of a batch."""
-        (kept, front, counts, peak), done = walk
+        (kept, net, front, counts, peak), done = walk
         values = options.modes[mode]
         found = self._stage(staging.MODE, MODE, values, *batch.tables)
         outputs = jnp.stack([leaf.astype(jnp.float32) for leaf in jax.tree.leaves(found)])
         at = {name: batch.fields[place] for place, name in enumerate((*BASE, *GROUP, *SHAPE))}
-        at["sharding"] = values[0]
-        legal = batch.exists & distinct(at, options.modes[0, 0]) & ~(options.bounded & done)
+        legal = (
+            batch.exists
+            & distinct(at | {"sharding": values[0]}, options.modes[0, 0])
+            & ~(options.bounded & done)
+        )
         fits = legal & found.step.feasible
         wanted = fits & _within(batch.fields, values, outputs, options)
         place = Place(batch.place, jnp.full(BATCH, mode, jnp.int32))
@@ -189,6 +200,18 @@ class Kernel:
         kept = lax.cond(
             enters(kept, score), lambda: merged(kept, score, place, table()), lambda: kept
         )
+        layout = _layout(at, values)
+
+        def net_kept() -> Any:
+            rate = jax.vmap(net_rate, in_axes=(0, 0, None))(
+                found, layout, unpacked(options.coupling)
+            )
+            score = jnp.where(wanted, rate, -jnp.inf)[None]
+            return lax.cond(
+                enters(net, score), lambda: merged(net, score, place, table()), lambda: net
+            )
+
+        net = lax.cond(options.coupled, net_kept, lambda: net)
         asks = options.respects.any()
         wider = lax.cond(
             asks, lambda: unbeaten(front, value, place).any(), lambda: jnp.bool_(False)
@@ -198,7 +221,7 @@ class Kernel:
         left = legal & ~fits & (scores[0] >= kept.score[0, -1])
         done = jnp.where(mode == 0, ~left, done | fits)
         hopeful = ~options.bounded | ~done.all()
-        return (kept, front, counts + tally, jnp.maximum(peak, score[0])), done, hopeful
+        return (kept, net, front, counts + tally, jnp.maximum(peak, score[0])), done, hopeful
 
 
 class _Batch(NamedTuple):
@@ -209,6 +232,12 @@ class _Batch(NamedTuple):
     """Axes: field of base, group and shape, point."""
     exists: Any
     place: Any
+
+
+def _layout(outer: dict[str, Any], mode: Any) -> Layout:
+    """Layouts of a batch in one mode."""
+    own = {name: jnp.broadcast_to(mode[place], BATCH) for place, name in enumerate(MODE)}
+    return Layout(**(outer | own))
 
 
 def _cell(fields: Any) -> tuple[Any, Any]:

@@ -11,6 +11,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.typing import NDArray
 
 from perfmodel.engine import staging
+from perfmodel.engine.coupling import SIZE
 from perfmodel.engine.reduction import (
     no_front,
     no_points,
@@ -91,6 +92,7 @@ def programs(devices: tuple, form: Form, modes: int) -> SearchPrograms:
     columns = len(FIELDS) + evaluation_structure().num_leaves
     empty = (
         no_points(len(OBJECTIVES), KEEP, columns),
+        no_points(1, KEEP, columns),
         no_front(SLOTS, len(RESPECTS), columns),
         np.full(GRID, -np.inf, np.float32),
     )
@@ -174,6 +176,8 @@ def _examples(
         bounds=whole(2, kernel.columns),
         some_bounds=whole(kind=bool),
         bounded=whole(kind=bool),
+        coupled=whole(kind=bool),
+        coupling=whole(SIZE),
     )
     state = jax.tree.map(
         lambda part: jax.ShapeDtypeStruct(part.shape, part.dtype, sharding=split), empty

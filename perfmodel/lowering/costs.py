@@ -1,7 +1,9 @@
 """Prices from configs to what a chip of one site costs."""
 
+from functools import cache
+
 from perfmodel.config.faults import Fault, Faults, one_of, shown
-from perfmodel.config.schema.costs import Capital, Costs, Country, Generation
+from perfmodel.config.schema.costs import Costs, Country, Generation
 from perfmodel_kernels.economics import Fund, Terms, weighted_cost_of_capital
 
 
@@ -62,6 +64,27 @@ def country_of(costs: Costs, code: str) -> Country:
     return known[code]
 
 
+def has_price(costs: Costs, chip: str, country: str) -> bool:
+    """Whether a kind of chip and the electricity of a country have a price.
+
+    Parameters
+    ----------
+    costs
+        Prices.
+    chip
+        Name of a chip config.
+    country
+        ISO 3166 alpha-2 code.
+
+    Returns
+    -------
+    bool
+        True where both have.
+    """
+    chips, countries = ({one.chip for one in costs.generations}, {c.code for c in costs.countries})
+    return chip in chips and country in countries
+
+
 def lower_terms(costs: Costs) -> Terms:
     """Cost of capital and lives.
 
@@ -75,8 +98,10 @@ def lower_terms(costs: Costs) -> Terms:
     Terms
         Rate and years.
     """
-    return Terms(_rate(costs.capital), costs.equipment_years, costs.building_years)
+    rate = _rate(Fund(**costs.capital.model_dump()))
+    return Terms(rate, costs.equipment_years, costs.building_years)
 
 
-def _rate(capital: Capital) -> float:
-    return float(weighted_cost_of_capital(Fund(**capital.model_dump())))
+@cache
+def _rate(fund: Fund) -> float:
+    return float(weighted_cost_of_capital(fund))

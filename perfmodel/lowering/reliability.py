@@ -44,11 +44,14 @@ def lower_habits(reliability: Reliability, machine: Machine) -> Habits:
 
 
 def _classes(reliability: Reliability, machine: Machine) -> Failures:
-    counts = np.array([one.count for one in reliability.classes], float)
+    """Components that take the same away, together: two classes whatever the table of a config."""
     per_chip = reliability.failures.rate / reliability.failures.node_chips
+    whole = sum(one.count for one in reliability.classes)
     takes = {"node": machine.node.chips, "domain": machine.chip.scaleup.domain}
-    blast = np.array([takes[one.takes] for one in reliability.classes], float)
-    return Failures(per_chip * counts / counts.sum(), blast)
+    shares = [
+        sum(one.count for one in reliability.classes if one.takes == kind) / whole for kind in takes
+    ]
+    return Failures(per_chip * np.array(shares), np.array([*takes.values()], float))
 
 
 class Saved(NamedTuple):

@@ -208,6 +208,7 @@ GOODPUT = {
         Column("corruption_factor", "", "left by silent corruption", "%"),
         Column("slow_factor", "", "left by slow nodes", "%"),
         Column("maintenance_factor", "", "left by planned stops", "%"),
+        Column("shortage_factor", "", "left by a lack of spares", "%"),
         Column("useful_share", "", "useful share of the time", "%"),
         Column("useful_tokens_per_s", "", "useful tokens/s"),
         Column("spares_needed", "", "spare chips that cover repairs"),
@@ -264,3 +265,55 @@ def elasticity(aim: str, counted: str = "") -> Column:
 def slope(aim: str) -> Column:
     """Change of an aim over change of a figure of the hardware, both in SI."""
     return Column(f"{aim}_slope", "", f"{COLUMNS[aim].label}, SI over SI")
+
+
+TRAINING = {
+    column.name: column
+    for column in (
+        Column("tokens", "", "tokens to train"),
+        Column("active_parameters", "", "parameters that a token passes"),
+        Column("loss", "", "loss by the law, nats"),
+        Column("excess_loss", "", "of it, above what no size removes"),
+        Column("batch_tokens", "", "batch, tokens"),
+        Column("critical_batch_tokens", "", "critical batch, tokens"),
+        Column("useful_share", "", "useful share of the time", "%"),
+        Column("useful_tokens_per_s", "", "useful tokens/s"),
+        Column("training_time", "s", "time of the run", "d"),
+        Column("run_energy", "J", "energy of the run", "GWh"),
+        Column("run", "EUR", "run"),
+        Column("run_carbon", "kg", "carbon of the run", "t"),
+        Column("tokens_needed", "", "tokens to the same loss"),
+        Column("fixed_loss_time", "s", "time to the same loss", "d"),
+        Column("fixed_loss", "EUR", "run to the same loss"),
+        Column("window", "s", "time given", "d"),
+        Column("largest_parameters", "", "best model in that time, parameters"),
+        Column("largest_tokens", "", "its tokens by the law"),
+        Column("largest_processed", "", "its tokens at this batch"),
+        Column("largest_loss", "", "its loss, nats"),
+        Column("largest_excess_loss", "", "of it, above what no size removes"),
+        Column("window_energy", "J", "energy of that time", "GWh"),
+        Column("window_cost", "EUR", "cost of that time"),
+        Column("window_carbon", "kg", "carbon of that time", "t"),
+        Column("parameters", "", "parameters"),
+    )
+}
+"""Quantities of training runs, by name."""
+
+
+def _with_ends(name: str, unit: str, label: str, display: str = "") -> tuple[Column, ...]:
+    """A quantity, and its least and largest value over cases."""
+    ends = [Column(f"{name}_{end}", unit, f"{label}, {end}", display) for end in ("low", "high")]
+    return Column(name, unit, label, display), *ends
+
+
+OUTCOME = {
+    column.name: column
+    for column in (
+        *_with_ends("useful_share", "", "useful share of the time", "%"),
+        *_with_ends("useful_tokens_per_s", "", "useful tokens/s"),
+        *_with_ends("million_tokens", "EUR", "million tokens"),
+        *_with_ends("million_tokens_carbon", "kg", "carbon of a million tokens", "kg"),
+        *_with_ends("fixed_loss_time", "s", "time to the same loss", "d"),
+    )
+}
+"""What a comparison adds to a row: failures, prices, carbon and time to a loss, low to high."""

@@ -8,13 +8,26 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 import numpy as np
 
 from perfmodel.results.atomic import whole_file
-from perfmodel.results.columns import BARS, COLUMNS, NETWORK, POWER
+from perfmodel.results.columns import (
+    BARS,
+    COLUMNS,
+    COST,
+    GOODPUT,
+    NETWORK,
+    OUTCOME,
+    POWER,
+    TRAINING,
+)
 from perfmodel.results.provenance import Provenance, from_metadata, to_metadata
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-BY_KEY = {c.key: c for c in (*COLUMNS.values(), *BARS.values(), *NETWORK.values(), *POWER)}
+BY_KEY = {
+    c.key: c
+    for table in (TRAINING, COST, GOODPUT, OUTCOME, BARS, COLUMNS, NETWORK)
+    for c in table.values()
+} | {c.key: c for c in POWER}
 """Every output quantity by the name of its Parquet column."""
 
 Rows = Mapping[str, Sequence[Any] | np.ndarray]

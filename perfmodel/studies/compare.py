@@ -9,6 +9,7 @@ from perfmodel.studies.best_layout import Row
 from perfmodel.studies.conclusion import conclude
 from perfmodel.studies.decomposition import decompose
 from perfmodel.studies.network_sensitivity import STEPS, network_sensitivity, told
+from perfmodel.studies.outcome import Job, Surroundings, spread
 from perfmodel.studies.power_limit import limit_columns, limited_row
 from perfmodel.studies.power_year import pue_columns, years
 from perfmodel.studies.scaling import FIXED, RULES, SIZES, batch_at, curves
@@ -21,6 +22,9 @@ RATIOS = (
     "step_time_s",
     "site_power_w",
     "energy_per_token_j",
+    *("useful_share", "useful_tokens_per_s", "useful_tokens_per_s_low", "useful_tokens_per_s_high"),
+    *("million_tokens_eur", "million_tokens_carbon_kg"),
+    *("fixed_loss_time_s", "fixed_loss_time_low_s", "fixed_loss_time_high_s"),
 )
 """Quantities whose ratio to the AI factory is reported."""
 
@@ -46,6 +50,8 @@ class Question(NamedTuple):
     """Config name of the gigafactory."""
     base: str
     """Config name of the AI factory."""
+    around: Surroundings
+    """Failures, storage, prices and laws, the same for all."""
 
 
 class Comparison(NamedTuple):
@@ -114,7 +120,9 @@ def compare_sites(question: Question, done: Progress = lambda _: None) -> list[R
     list[Row]
         One row per site, workload and batch rule that changes the batch.
     """
-    sites = [row for case in question.cases for row in _site(case, done)]
+    found = [(case, row) for case in question.cases for row in _site(case, done)]
+    come_to = spread([Job(case.scenario, row) for case, row in found], question.around)
+    sites = [row | more for (_, row), more in zip(found, come_to, strict=True)]
     for row in sites:
         row["ratio"] = _ratio_to_base(row, sites, question.base)
     return sites
@@ -219,5 +227,7 @@ def _curves(question: Question, done: Progress) -> list[Row]:
     rows: list[Row] = []
     for name in dict.fromkeys((question.subject, question.base)):
         scenario = scenarios[name]
-        rows += curves(scenario.machine.site.name, scenario, AXES, done)
+        own = curves(scenario.machine.site.name, scenario, AXES, done)
+        come_to = spread([Job(scenario, row) for row in own], question.around)
+        rows += [row | more for row, more in zip(own, come_to, strict=True)]
     return [row | {"workload": first} for row in rows]

@@ -53,20 +53,43 @@ def _rule(rule: str, site: Row, base: Row) -> str:
         missing = base if site["feasible"] else site
         return f"With {WORDS[rule]}, {name} has no feasible layout on {missing['site']}."
     gained = site["tokens_per_s"] / base["tokens_per_s"]
-    energy = site["energy_per_token_j"] / base["energy_per_token_j"]
     terms = [term for term in decompose(site, base) if term.term != "chips"]
     gains = [term for term in terms if term.factor > 1.0 / SMALL]
     losses = [term for term in terms if term.factor < SMALL]
     batch = site["batch_sequences"] * site["sequence_length"] / 1e6
     text = (
         f"With {WORDS[rule]} ({batch:.0f} M tokens a step) it trains {name} "
-        f"{gained:.2f} times as fast at {energy:.2f} times the energy per token"
+        f"{gained:.2f} times as fast, {_useful(site, base)}, and reaches the same loss "
+        f"{_sooner(site, base)} times as soon, at {_dearer(site, base)}"
     )
     if gains:
         text += f": beside the chips it gains from {_list(gains)}"
     if losses:
         text += f"{', and' if gains else ':'} it loses to {_list(losses)}"
     return text + "."
+
+
+def _useful(site: Row, base: Row) -> str:
+    """Ratio of what failures leave, and that of the case with the most and the fewest."""
+    key = "useful_tokens_per_s"
+    middle, many, few = (site[k] / base[k] for k in (key, f"{key}_low", f"{key}_high"))
+    return f"{middle:.2f} times with failures ({many:.2f} with many, {few:.2f} with few)"
+
+
+def _sooner(site: Row, base: Row) -> str:
+    return f"{base['fixed_loss_time_s'] / site['fixed_loss_time_s']:.2f}"
+
+
+def _dearer(site: Row, base: Row) -> str:
+    """Energy of a token, cost and carbon of one that is kept, where both sites have a price."""
+    kinds = {
+        "the energy per token": "energy_per_token_j",
+        "the cost": "million_tokens_eur",
+        "the carbon of a token that is kept": "million_tokens_carbon_kg",
+    }
+    ratios = {name: site[key] / base[key] for name, key in kinds.items()}
+    told = [f"{ratio:.2f} times {name}" for name, ratio in ratios.items() if math.isfinite(ratio)]
+    return told[0] if len(told) == 1 else f"{', '.join(told[:-1])} and {told[-1]}"
 
 
 def _list(terms: list) -> str:
@@ -86,7 +109,9 @@ def _same_chip(base: Row, curves: list[Row]) -> list[str]:
         small, large = points.get(REFERENCE), points.get(4 * REFERENCE)
         if small and large and small["feasible"] and large["feasible"]:
             gained = large["tokens_per_s"] / small["tokens_per_s"]
-            parts.append((gained, f"{gained:.2f} with {WORDS[rule]}"))
+            useful = large["useful_tokens_per_s"] / small["useful_tokens_per_s"]
+            told = f"{useful:.2f} with failures, {_sooner(large, small)} to the same loss"
+            parts.append((gained, f"{gained:.2f} with {WORDS[rule]} ({told})"))
     if not parts:
         return []
     worst = min(gain for gain, _ in parts)

@@ -1,10 +1,11 @@
 """What a chip-hour, a run and a million tokens of a job on a site cost, in euros and carbon."""
 
+import math
 from typing import Any, NamedTuple
 
 from perfmodel.config.schema.costs import Costs
 from perfmodel.config.schema.scenario import Scenario
-from perfmodel.lowering.costs import country_of, generation_of, lower_terms
+from perfmodel.lowering.costs import country_of, generation_of, has_price, lower_terms
 from perfmodel_kernels.economics import (
     HOUR,
     HOURS,
@@ -132,3 +133,35 @@ def place_of(scenario: Scenario, chip: str, row: Row) -> Place:
     chips = row["chips"]
     provisioned, power = row["provisioned_power_w"] / chips, row["site_power_w"] / chips
     return Place(chip, scenario.machine.site.country, provisioned, power)
+
+
+def run_bill(costs: Costs, scenario: Scenario, row: Row, time: float) -> Row:
+    """What a site costs over a time in which it runs one job.
+
+    Parameters
+    ----------
+    costs
+        Prices.
+    scenario
+        The machine.
+    row
+        Its estimate.
+    time
+        How long. [s]
+
+    Returns
+    -------
+    Row
+        Euros and carbon, not numbers where the chip or the country has no price.
+    """
+    chip, country = scenario.machine.node.chip, scenario.machine.site.country
+    if not has_price(costs, chip, country):
+        return {"eur": math.nan, "carbon_kg": math.nan}
+    place, hours = place_of(scenario, chip, row), time / HOUR
+    life = costs.equipment_years * HOURS * costs.utilization
+    embodied = generation_of(costs, chip).embodied * hours / life
+    drawn = place.power * time * country_of(costs, country).carbon
+    return {
+        "eur": row["chips"] * hours * chip_cost(costs, place)["chip_hour_eur"],
+        "carbon_kg": row["chips"] * (drawn + embodied),
+    }

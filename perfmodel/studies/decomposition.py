@@ -21,15 +21,15 @@ class Term(NamedTuple):
 
 
 def decompose(site: Row, base: Row) -> list[Term]:
-    r"""Splits the ratio of two throughputs into causes.
+    r"""Splits the ratio of two throughputs between failures into causes.
 
     .. math:: \frac{T}{s} = N \cdot u \cdot \frac{P}{f} \cdot r \cdot \eta
-        \cdot \frac{C}{C + b} \cdot \frac{C + b}{C + b + c} \cdot \frac{C + b + c}{t}
+        \cdot \frac{C}{C + b} \cdot \frac{C + b}{C + b + c} \cdot \frac{C + b + c}{t} \cdot U
 
     with installed chips :math:`N`, share in use :math:`u`, peak :math:`P` over the FLOP of a token,
     clock :math:`r`, kernel efficiency :math:`\eta` (what is left while computing, recompute
-    included), computation :math:`C`, bubble :math:`b`, exposed communication :math:`c` and the
-    step time :math:`t`.
+    included), computation :math:`C`, bubble :math:`b`, exposed communication :math:`c`, the
+    step time :math:`t` and the useful share :math:`U`.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def decompose(site: Row, base: Row) -> list[Term]:
 
 
 def _parts(row: Row) -> dict[str, float]:
-    """Factors of the throughput; their product is tokens/s up to the FLOP of a token."""
+    """Factors; their product is useful tokens/s up to the FLOP of a token."""
     compute = sum(row[f"time_split_{name}_s"] for name in COMPUTE)
     communication = sum(row[f"time_split_{name}_s"] for name in COMMUNICATION)
     filled = compute + row["time_split_bubble_s"]
@@ -71,4 +71,5 @@ def _parts(row: Row) -> dict[str, float]:
         "batch and bubble": compute / filled,
         "exposed communication": filled / exchanged,
         "stragglers, optimiser, host": exchanged / row["step_time_s"],
+        "goodput": row["useful_share"],
     }

@@ -1,6 +1,7 @@
 """How much of its time a job on a site turns into work, and what decides it."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,20 +9,34 @@ import numpy as np
 from perfmodel.config.schema.reliability import Reliability
 from perfmodel.config.schema.scenario import Scenario
 from perfmodel.config.schema.storage import Storage
-from perfmodel.engine.goodput import Drawn, Job, draw_runs, evaluate_goodput, goodput_map
+from perfmodel.engine.goodput import Drawn, Job, draw_runs, evaluate_goodputs, goodput_map
 from perfmodel.lowering.model import lower_model
 from perfmodel.lowering.reliability import Saved, lower_habits, lower_store
-from perfmodel.studies.best_layout import best_row
+from perfmodel.studies.best_layout import best_row, layout_of
 from perfmodel.studies.goodput_points import published_points
 from perfmodel_kernels.checkpoints import Interruption, Saving
 from perfmodel_kernels.failure_run import Run
-from perfmodel_kernels.job_goodput import JobGoodput, Spread
-from perfmodel_kernels.layout import ZERO2
+from perfmodel_kernels.job_goodput import (
+    ASYNCHRONOUS,
+    ELASTIC,
+    MEMORY,
+    SYNCHRONOUS,
+    JobGoodput,
+    Spread,
+    useful_share,
+)
+from perfmodel_kernels.layout import elastic_chips, model_chips
 from perfmodel_kernels.parameters import parameter_count
+from perfmodel_kernels.transformer import Model
 
 Row = dict[str, Any]
 
-WAYS = ("synchronous", "asynchronous", "memory", "elastic")
+WAYS = {
+    "synchronous": SYNCHRONOUS,
+    "asynchronous": ASYNCHRONOUS,
+    "memory": MEMORY,
+    "elastic": ELASTIC,
+}
 """How a job saves its state and comes back."""
 
 CASES = ("low", "base", "high")
@@ -86,33 +101,12 @@ def answer(question: Question) -> Answered:
     if not row["layout"]:
         return Answered([], None, [], published_points(), row)
     jobs = {name: job_of(question, case, row) for name, case in question.cases.items()}
-    found = {name: evaluate_goodput(job) for name, job in jobs.items()}
+    found = dict(zip(jobs, evaluate_goodputs(list(jobs.values())), strict=True))
     rows = [case_row(question, name, jobs[name], found[name], row) for name in jobs]
     middle = list(jobs)[len(jobs) // 2]
     drawn = draw_runs(run_of(question.cases[middle], found[middle]), RUNS)
     surface = _surface(question.cases[middle], jobs[middle])
     return Answered(rows, drawn, surface, published_points(), row)
-
-
-def replica_chips(row: Row) -> float:
-    """Chips that an elastic job loses together: those that hold one copy of the weights.
-
-    Up to ZeRO-2 that is one model replica, and shards of optimiser states come back from the
-    copies of peers; with weights sharded it is the group that shards them.
-
-    Parameters
-    ----------
-    row
-        A row with a layout.
-
-    Returns
-    -------
-    float
-        Chips.
-    """
-    model = max(row["tp"] * row["cp"], row["ep"] * row["etp"]) * row["pp"]
-    used = row["tp"] * row["cp"] * row["pp"] * row["dp"]
-    return float(model if row["sharding"] <= ZERO2 else max(model, used / row["replicas"]))
 
 
 def job_of(question: Question, case: Reliability, row: Row) -> Job:
@@ -133,10 +127,39 @@ def job_of(question: Question, case: Reliability, row: Row) -> Job:
         Chips, failures, storage.
     """
     scenario = question.scenario
-    parameters = float(parameter_count(lower_model(scenario.model, scenario.workload)))
-    spread = Spread(row["chips_used"], replica_chips(row), row["dp"], row["step_time_s"])
+    parameters = parameters_of(scenario)
+    layout = layout_of(row)
+    spread = Spread(
+        chips=row["chips_used"],
+        replica=float(elastic_chips(layout)),
+        replicas=row["dp"],
+        step=row["step_time_s"],
+        model=float(model_chips(layout)),
+        spares=row["chips"] - row["chips_used"],
+    )
     store = lower_store(Saved(parameters, case), question.storage, scenario.machine)
     return Job(spread, lower_habits(case, scenario.machine), store)
+
+
+def parameters_of(scenario: Scenario) -> float:
+    """Parameters of the model of a job.
+
+    Parameters
+    ----------
+    scenario
+        The job.
+
+    Returns
+    -------
+    float
+        Count.
+    """
+    return _parameters(lower_model(scenario.model, scenario.workload))
+
+
+@cache
+def _parameters(model: Model) -> float:
+    return float(parameter_count(model))
 
 
 def case_row(question: Question, name: str, job: Job, found: JobGoodput, row: Row) -> Row:
@@ -167,7 +190,7 @@ def case_row(question: Question, name: str, job: Job, found: JobGoodput, row: Ro
         "elastic": found.memory_interval,
     }
     share = getattr(found, question.way)
-    useful = share * found.corruption * found.slow * found.maintenance
+    useful = float(useful_share(found, WAYS[question.way]))
     return {
         "case": name,
         "reliability": question.cases[name].name,
@@ -183,6 +206,7 @@ def case_row(question: Question, name: str, job: Job, found: JobGoodput, row: Ro
         "corruption_factor": found.corruption,
         "slow_factor": found.slow,
         "maintenance_factor": found.maintenance,
+        "shortage_factor": found.shortage,
         "useful_share": useful,
         "useful_tokens_per_s": row["tokens_per_s"] * useful,
         "job_chips": int(job.spread.chips),

@@ -11,6 +11,7 @@ import numpy as np
 from perfmodel.config.schema.scenario import Scenario
 from perfmodel.engine.run import evaluate_few
 from perfmodel.engine.search import Best, Found, Limits, search
+from perfmodel.engine.search_kernel import NET
 from perfmodel.lowering.layout import lower_layout
 from perfmodel.lowering.site import lower_site
 from perfmodel.results.columns import TIME_SPLIT
@@ -19,11 +20,12 @@ from perfmodel.search.legality import OUT_OF_MEMORY
 from perfmodel.search.space import Block, Space, blocks, space
 from perfmodel.studies.best_layout import Row, job, layout_row
 from perfmodel.studies.bounds import Bounds
+from perfmodel.studies.coupled import AIMS, Beside, coupling_of, with_outcome
 from perfmodel.studies.envelope import outside
 from perfmodel.studies.power_limit import limit_of
 from perfmodel.studies.scanned import decided
 from perfmodel.studies.uncertainty import error_bars
-from perfmodel.studies.verdict import verdict
+from perfmodel.studies.verdict import lead, verdict
 
 PLAYED = ("throughput", "power-limited")
 """Objectives that the order of operations in a pipeline decides."""
@@ -47,6 +49,8 @@ class Asked(NamedTuple):
     """The job with layouts that are to be explained against the best."""
     decide: int = 0
     """How many of the best have their pipelines played before they are ranked."""
+    beside: Beside | None = None
+    """Failures, storage and prices, for the objectives of `perfmodel.studies.coupled.AIMS`."""
 
 
 class Watch(NamedTuple):
@@ -92,23 +96,26 @@ def search_layouts(scenario: Scenario, asked: Asked, watch: Watch | None = None)
     started = time.perf_counter()
     params = lower_site(scenario)
     limits = Limits(limit_of(scenario), asked.respects, *asked.bounds.columns())
+    if asked.beside is not None:
+        limits = limits._replace(coupling=coupling_of(scenario, asked.beside, asked.objective))
     wanted = job(scenario, scenario.machine.chips, scenario.workload.batch.sequences)
     watch = watch or Watch(blocks, threading.Event())
     layouts = space(wanted, asked.axes, asked.bounds.kept)
     found = search(params, layouts, limits, watch.blocks(layouts))
     searched = time.perf_counter() - started
     complete = not watch.stopped.is_set()
-    best = _rows(found.best[asked.objective])[: max(asked.top, asked.decide)]
+    aim = asked.objective if asked.beside is None else NET
+    best = _rows(found.best[aim])[: max(asked.top, asked.decide)]
     if asked.objective in PLAYED and complete:
         best = [*decided(params.step, best[: asked.decide]), *best[asked.decide :]]
     best = [row | {"rank": place} for place, row in enumerate(best[: asked.top], start=1)]
-    best = [_with_bars(scenario, row) for row in best]
+    best = [_told(scenario, row, asked.beside) for row in best]
     front = _rows(found.front) if found.front else []
-    named = [_named(one) for one in asked.named]
+    named = [_told(one, _named(one), asked.beside) for one in asked.named]
     for row in (*best, *named):
         row["why"] = why(row, best[0], asked.objective) if best else ""
     for row in named:
-        row["verdict"] = verdict(scenario, row, best[0], asked.objective) if best else ""
+        row["verdict"] = _verdict(scenario, row, best[0], asked) if best else ""
     infeasible = {code: count for code, count in found.dropped.items() if count}
     infeasible[OUT_OF_MEMORY] = found.points - found.feasible
     return Answer(best, front, named, found, infeasible, searched, complete)
@@ -127,9 +134,19 @@ def _checked(row: Row) -> Row:
     return row | {"outside": outside(row)}
 
 
-def _with_bars(scenario: Scenario, row: Row) -> Row:
-    """A row with the ends of its 90 % interval and what of it no run was measured with."""
-    return row | error_bars(scenario, row | {"chips": scenario.machine.chips})
+def _told(scenario: Scenario, row: Row, beside: Beside | None) -> Row:
+    """A row with its 90 % interval, what of it no run was measured with, and what it comes to."""
+    row = row | error_bars(scenario, row | {"chips": scenario.machine.chips})
+    return row if beside is None else with_outcome(scenario, row, beside)
+
+
+def _verdict(scenario: Scenario, row: Row, best: Row, asked: Asked) -> str:
+    beside = asked.beside
+    if beside is None:
+        return verdict(scenario, row, best, asked.objective)
+    return verdict(
+        scenario, row, best, asked.objective, lambda one: with_outcome(scenario, one, beside)
+    )
 
 
 def _named(scenario: Scenario) -> Row:
@@ -140,7 +157,7 @@ def _named(scenario: Scenario) -> Row:
     row = layout_row(evaluate_few(lower_site(scenario), alone(layout)), layout)
     fits = row["memory_fraction"] <= 1.0
     marks = {"rank": 0, "feasible": fits, "reason": "" if fits else OUT_OF_MEMORY}
-    return _with_bars(scenario, _checked(row) | marks)
+    return _checked(row) | marks
 
 
 def losses(row: Row, best: Row) -> dict[str, float]:
@@ -193,6 +210,10 @@ def why(row: Row, best: Row, objective: str = "throughput") -> str:
     if objective == "energy":
         dearer = row["energy_per_token_j"] / best["energy_per_token_j"] - 1.0
         head = f"energy {dearer:+.2%}, {head}"
+    elif objective in AIMS:
+        lost = lead(row, best, objective)
+        kept = row["useful_share"] - best["useful_share"]
+        head = f"{objective} {lost:+.2%}, useful share {kept:+.2%}, {head}"
     elif objective == "memory":
         head = f"memory {row['memory_fraction'] - best['memory_fraction']:+.2%}, {head}"
     return f"{head}: {', '.join(named)}" if named else head

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from perfmodel.config.faults import Fault, attempt, refuse
+from perfmodel.config.faults import Fault, Faults, attempt, refuse
 from perfmodel.config.library import Library
 from perfmodel.studies.compare import Case, Question
+from perfmodel.studies.surroundings import Named, parted, surroundings
 
 
 class Asked(NamedTuple):
@@ -55,11 +56,13 @@ def ask(asked: Asked, library: Library) -> Question:
         Scenarios, workload by workload.
     """
     named = dict.fromkeys((*asked.sites, *([asked.subject] if asked.subject else ())))
-    overrides = dict.fromkeys(named, asked.overrides)
-    overrides.setdefault(asked.base, ())
+    mine, own = parted(asked.overrides)
+    overrides = dict.fromkeys(named, own)
+    overrides.setdefault(asked.base, [])
     workloads = list(dict.fromkeys(asked.workloads))
     _check_names(library, list(overrides), workloads)
     found: list[Fault] = []
+    around = surroundings(found, library, Named(), mine)
     resolved = {
         (site, workload): attempt(
             found, library.scenario, site, workload, overrides=overrides[site]
@@ -67,9 +70,10 @@ def ask(asked: Asked, library: Library) -> Question:
         for workload in workloads
         for site in overrides
     }
-    refuse(found)
+    if around is None or found:
+        raise Faults(dict.fromkeys(found))
     cases = [Case(*names, scenario) for names, scenario in resolved.items() if scenario]
-    return Question(cases, asked.subject or next(iter(named)), asked.base)
+    return Question(cases, asked.subject or next(iter(named)), asked.base, around)
 
 
 def _check_names(library: Library, sites: Sequence[str], workloads: Sequence[str]) -> None:

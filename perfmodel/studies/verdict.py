@@ -1,6 +1,7 @@
 """Whether a layout of the user is as good as the best found, and what speaks for the better one."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -8,14 +9,18 @@ from perfmodel.config.schema.scenario import Scenario
 from perfmodel.engine.run import evaluate_few
 from perfmodel.lowering.site import lower_site
 from perfmodel.search.layouts import Layouts
-from perfmodel.studies.best_layout import Row, layout_of
+from perfmodel.studies.best_layout import Row, layout_of, metrics
+from perfmodel.studies.coupled import AIMS
 from perfmodel.studies.run_intervals import SPREADS
-from perfmodel_kernels.site import Evaluation
 
 NEAR = 0.05
 """Lead up to which two layouts count as equally good: noise of equal runs, see `run_intervals`."""
 
 SIGNS = (1.0, -1.0)
+
+
+def _as_it_is(row: Row) -> Row:
+    return row
 
 
 def lead(row: Row, best: Row, objective: str) -> float:
@@ -31,9 +36,12 @@ def lead(row: Row, best: Row, objective: str) -> float:
     Returns
     -------
     float
-        Gain of the best over the row, as a share of the row's tokens/s or of the best's energy or
-        memory.
+        Gain of the best over the row, as a share of the row's tokens/s or of the best's energy,
+        memory, cost or carbon.
     """
+    if objective in AIMS:
+        key, large = AIMS[objective]
+        return (best[key] / row[key] if large > 0.0 else row[key] / best[key]) - 1.0
     if objective == "energy":
         return row["energy_per_token_j"] / best["energy_per_token_j"] - 1.0
     if objective == "memory":
@@ -41,7 +49,9 @@ def lead(row: Row, best: Row, objective: str) -> float:
     return best["tokens_per_s"] / row["tokens_per_s"] - 1.0
 
 
-def verdict(scenario: Scenario, row: Row, best: Row, objective: str) -> str:
+def verdict(
+    scenario: Scenario, row: Row, best: Row, objective: str, told: Callable[[Row], Row] = _as_it_is
+) -> str:
     """What the model thinks of a layout, and whether it has evidence.
 
     Parameters
@@ -54,6 +64,8 @@ def verdict(scenario: Scenario, row: Row, best: Row, objective: str) -> str:
         The best found.
     objective
         What was to be best.
+    told
+        Adds to a row what the objective needs beside its step.
 
     Returns
     -------
@@ -66,7 +78,9 @@ def verdict(scenario: Scenario, row: Row, best: Row, objective: str) -> str:
     if ahead <= NEAR:
         return f"This layout lies within {NEAR:.0%} of the best found ({_behind(ahead)})."
     better = f"The model thinks that {best['layout']} is {ahead:.1%} better by {objective}."
-    return f"{better} {_evidence(best)} {_sureness(scenario, row, best, objective)}"
+    return (
+        f"{better} {_evidence(best)} {_sureness(moved_leads(scenario, row, best, objective, told))}"
+    )
 
 
 def _too_large(row: Row, best: Row, ahead: float) -> str:
@@ -88,9 +102,8 @@ def _evidence(best: Row) -> str:
     return "Its degrees, the chip, the software and the scale each occur in measured runs."
 
 
-def _sureness(scenario: Scenario, row: Row, best: Row, objective: str) -> str:
+def _sureness(leads: dict[str, tuple[float, ...]]) -> str:
     """Whether the lead outlasts what is not known of the parameters."""
-    leads = moved_leads(scenario, row, best, objective)
     turned = [name for name, values in leads.items() if min(values) < 0.0]
     if turned:
         return f"It falls behind within a standard deviation of {', '.join(turned)}."
@@ -100,13 +113,13 @@ def _sureness(scenario: Scenario, row: Row, best: Row, objective: str) -> str:
 
 
 def moved_leads(
-    scenario: Scenario, row: Row, best: Row, objective: str
+    scenario: Scenario, row: Row, best: Row, objective: str, told: Callable[[Row], Row] = _as_it_is
 ) -> dict[str, tuple[float, ...]]:
     """Lead of the best where one of the parameters that are known least is another one.
 
     Parameters
     ----------
-    scenario, row, best, objective
+    scenario, row, best, objective, told
         As in :func:`verdict`.
 
     Returns
@@ -122,14 +135,7 @@ def moved_leads(
         change, spread = SPREADS[name]
         step = change(params.step, math.exp(sign * spread))
         found = evaluate_few(params._replace(step=step), layouts)
-        return lead(_aims(found, 0), _aims(found, 1), objective)
+        own, other = (told(one | metrics(found, place)) for place, one in enumerate((row, best)))
+        return lead(own, other, objective)
 
     return {name: tuple(moved(name, sign) for sign in SIGNS) for name in SPREADS}
-
-
-def _aims(found: Evaluation, place: int) -> Row:
-    return {
-        "tokens_per_s": float(np.asarray(found.site.tokens_per_s)[place]),
-        "energy_per_token_j": float(np.asarray(found.site.energy_per_token)[place]),
-        "memory_fraction": float(np.asarray(found.step.memory_fraction)[place]),
-    }

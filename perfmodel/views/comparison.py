@@ -1,5 +1,6 @@
 """A comparison of sites on the terminal, in files and as JSON."""
 
+import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from perfmodel.results.columns import COLUMNS, Column
+from perfmodel.results.columns import COLUMNS, OUTCOME, Column
+from perfmodel.views.quantities import MISSING, scale, three_digits
 from perfmodel.views.terminal import table
 
 if TYPE_CHECKING:
@@ -89,6 +91,7 @@ def terminal_parts(
         parts.append(table(workload, result, [_result(row) for row in rows]))
         parts.append(table("", _HOW, [_how(row) for row in rows]))
         parts.append(table("", _POWER, [_power(row) for row in rows]))
+        parts.append(table("", _OUTCOME, [_outcome(row) for row in rows]))
         parts += _connections(rows)
     parts += _factors(explained["decomposition"])
     parts += _networks(explained["network"])
@@ -151,6 +154,37 @@ def _power(row: Mapping[str, Any]) -> list[Any]:
         row["provisioned_power_w"],
         *(f"{row[key]:.3f}" if row[key] == row[key] else "–" for key in year),
     ]
+
+
+_OUTCOME = (
+    *("site", "batch", "useful time", "useful tokens/s", "EUR a million"),
+    *("kg CO2 a million", "days to the loss"),
+)
+
+
+def _outcome(row: Mapping[str, Any]) -> list[Any]:
+    """What failures leave, what a kept token costs, how long a loss takes: middle, low to high."""
+    return [row["name"], _batch(row), *(_cased(row, name, size) for name, size in _CASED.items())]
+
+
+_CASED = {
+    "useful_share": 0.01,
+    "useful_tokens_per_s": 1e6,
+    "million_tokens": 1.0,
+    "million_tokens_carbon": 1.0,
+    "fixed_loss_time": scale(OUTCOME["fixed_loss_time"]).size,
+}
+"""Quantity to the unit in which a table shows it."""
+_ENDINGS = {"useful_share": " %", "useful_tokens_per_s": " M"}
+
+
+def _cased(row: Mapping[str, Any], name: str, size: float) -> str:
+    keys = [OUTCOME[f"{name}{end}"].key for end in ("", "_low", "_high")]
+    middle, low, high = (row[key] / size for key in keys)
+    if not math.isfinite(middle):
+        return MISSING
+    ending = _ENDINGS.get(name, "")
+    return f"{three_digits(middle)}{ending} ({three_digits(low)}-{three_digits(high)})"
 
 
 def _connections(rows: Rows) -> list[RenderableType]:

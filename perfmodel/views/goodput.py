@@ -20,6 +20,7 @@ _FACTS = (
         "corruption_factor",
         "slow_factor",
         "maintenance_factor",
+        "shortage_factor",
         "useful_share",
     ),
     *("useful_tokens_per_s", "spares_needed", "spares_left"),

@@ -7,11 +7,18 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from perfmodel.results.columns import COLUMNS, TIME_SPLIT, Column
+from perfmodel.results.columns import COLUMNS, COST, GOODPUT, TIME_SPLIT, Column
 from perfmodel.views.quantities import MISSING, human
 from perfmodel.views.terminal import table
 
 _BEST = ("tokens_per_s", "mfu", "memory_fraction", "energy_per_token", "spares")
+_COUPLED = {
+    "useful-throughput": ("tokens_per_s", "useful_share", "useful_tokens_per_s"),
+    "cost": ("tokens_per_s", "useful_share", "million_tokens"),
+    "carbon": ("tokens_per_s", "useful_share", "million_tokens_carbon"),
+}
+"""What the list shows first where failures and prices enter."""
+_KNOWN = {**COST, **GOODPUT, **COLUMNS}
 _FRONT = ("tokens_per_s", "memory", "energy_per_token", "site_power", "mfu")
 _SHARE = Column("share", "", "", "%")
 
@@ -42,18 +49,20 @@ def terminal_parts(told: Mapping[str, Any]) -> list[RenderableType]:
 
 def _best(title: str, told: Mapping[str, Any]) -> RenderableType:
     flagged = any(row["outside"] for row in told["best"])
-    heads = ["", "layout", *(COLUMNS[name] for name in _BEST), "why it is not the best"]
+    names = (*_COUPLED[told["objective"]], "spares") if told["case"] else _BEST
+    heads = ["", "layout", *(_KNOWN[name] for name in names), "why it is not the best"]
     rows = [
         [
             f"{row['rank']}{'*' if row['outside'] else ''}",
             row["layout"],
-            *(row[COLUMNS[name].key] for name in _BEST),
+            *(row[_KNOWN[name].key] for name in names),
             row["why"] or MISSING,
         ]
         for row in told["best"]
     ]
     note = "; * beyond published runs" if flagged else ""
-    return table(f"{title}, by {told['objective']}{note}", heads, rows)
+    beside = f", {told['case']} case, {told['way']} recovery" if told["case"] else ""
+    return table(f"{title}, by {told['objective']}{beside}{note}", heads, rows)
 
 
 def _bars(row: Mapping[str, Any]) -> str:

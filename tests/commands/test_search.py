@@ -48,6 +48,19 @@ def test_a_table_says_why_the_others_lose_and_what_is_not_feasible(
         assert words in text
 
 
+def test_prices_and_failures_can_be_what_decides(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ("--objective", "cost", "--case", "high", "--way", "elastic", "cost.utilization=0.5")
+    assert cli.run([*WORDS, *SMALL, *asked, "--explain", "tp=8,dp=8", "--format", "json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["case"], answer["way"]) == ("high", "elastic")
+    costs = [row["million_tokens_eur"] for row in answer["best"]]
+    assert costs == sorted(costs)
+    for row in answer["best"]:
+        assert row["million_tokens_eur"] == pytest.approx(1e6 / row["score"], rel=1e-4)
+    assert "cost +" in answer["explained"][0]["why"]
+    assert "by cost" in answer["explained"][0]["verdict"]
+
+
 def test_a_condition_that_does_not_hold_ends_with_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run([*WORDS, *SMALL, "--require", "mfu>=0.99"]) == 1
     assert "mfu>=0.99 does not hold" in capsys.readouterr().err
@@ -68,6 +81,9 @@ def test_nothing_within_the_bounds_is_an_answer(capsys: pytest.CaptureFixture[st
         (("--explain", "tp"), "--explain"),
         (("--explain", "tp=7"), "heads"),
         (("--objective", "speed"), "objective"),
+        (("--objective", "cost", "--storage", "tectonik"), "tectonic"),
+        (("--objective", "cost", "site.country=US"), "no electricity of this country"),
+        (("reliability.restart.detect=5 min",), "does not belong to a job"),
     ],
 )
 def test_a_mistake_is_said_without_a_traceback(

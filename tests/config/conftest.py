@@ -327,6 +327,25 @@ sites = 2                    # announced
 chips = 1000                 # announced
 """
 
+SCALING = """\
+# Laws.
+name = "Small laws"
+flop = "6 FLOP"              # counted
+
+[loss]
+irreducible = 1.8            # fitted
+parameter_scale = 480.0      # fitted
+token_scale = 2000.0         # fitted
+parameter_exponent = 0.35    # fitted
+token_exponent = 0.36        # fitted
+
+[critical_batch]
+median = 1e6                 # fitted
+tokens = 1e11                # fitted
+exponent = 0.5               # fitted
+factor = 2.0                 # estimate
+"""
+
 SMALL = {
     "chips/small": CHIP,
     "nodes/small-node": NODE,
@@ -339,6 +358,7 @@ SMALL = {
     "reliability/small-failures": RELIABILITY,
     "costs/small-costs": COSTS,
     "programmes/small-programme": PROGRAMME,
+    "scaling/small-laws": SCALING,
 }
 
 Write = Callable[[str, str], Path]

@@ -15,14 +15,14 @@ def messages(*paths: Path) -> list[str]:
 
 def test_a_right_library_has_no_faults(folder: Path):
     checked = check_files([folder])
-    assert checked == (11, ())
+    assert checked == (12, ())
 
 
 def test_without_a_path_the_folders_of_the_user_are_checked(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv(FOLDERS, str(folder))
-    assert check_files([]).files == 11
+    assert check_files([]).files == 12
 
 
 def test_a_file_and_a_folder_of_a_kind_can_be_checked_alone(folder: Path):

@@ -46,7 +46,8 @@ WRONG = {
     "chip.memory=8": 'chip.memory = "8": is a table; expected one of "chip.memory.capacity", '
     '"chip.memory.bandwidth"',
     "zzz=8": 'zzz = "8": no such field; expected a field of one of "chip", "node", "fabric", '
-    '"site", "model", "workload", "stack", "storage", "reliability", "cost", "programme", "layout"',
+    '"site", "model", "workload", "stack", "storage", "reliability", "cost", "programme", '
+    '"scaling", "layout"',
     "chip.bandwidth=1 TB/s": 'chip.bandwidth = "1 TB/s": could mean several fields; expected one '
     'of "chip.memory.bandwidth", "chip.scaleup.bandwidth"',
     "fabric.oversubscription=7": 'fabric.oversubscription = "7": does not say which element; '

@@ -9,13 +9,16 @@ import jax
 import numpy as np
 import pytest
 
+from perfmodel.engine.coupling import Coupling, Price, net_rate
 from perfmodel.engine.search import KEEP, RESPECTS, Found, Limits, search
+from perfmodel.engine.search_kernel import NET
 from perfmodel.search.layouts import FIELDS, Layouts
 from perfmodel.search.space import Space, blocks
 from perfmodel_kernels.layout import Layout
 from perfmodel_kernels.site import Evaluation, SiteParams, evaluate
 from tests.kernels.compiling import QUICK_FLAGS, compiled
 from tests.kernels.examples import as_arrays
+from tests.kernels.test_job_goodput import HABITS, STORE
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +61,20 @@ def test_the_best_of_each_objective_are_the_best_of_all(found: Found, plain: Eva
         ordered = np.sort(np.where(fits, score, -np.inf))[::-1][:KEEP]
         expected = ordered[np.isfinite(ordered)]
         np.testing.assert_allclose(found.best[name].score, expected, rtol=1e-4, err_msg=name)
+
+
+def test_failures_and_prices_enter_as_one_objective(
+    tight: SiteParams, small: Space, plain: Evaluation, layouts: Layouts
+) -> None:
+    coupling = Coupling(HABITS, STORE, 3.0, Price(10.0, 5e-8))
+    found = search(tight, small, Limits(coupling=coupling)).best[NET]
+    rate = jax.vmap(net_rate, in_axes=(0, 0, None))(plain, Layout(*layouts), coupling)
+    ordered = np.sort(np.where(plain.step.feasible, rate, -np.inf))[::-1][:KEEP]
+    np.testing.assert_allclose(found.score, ordered, rtol=1e-4)
+
+
+def test_a_search_that_asks_for_no_prices_keeps_nothing_by_them(found: Found) -> None:
+    assert len(found.best[NET].score) == 0
 
 
 def test_the_metrics_belong_to_the_layout_that_is_named(found: Found, tight: SiteParams) -> None:

@@ -7,7 +7,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perfmodel_kernels.checkpoints import Interruption, Saving, goodput
-from perfmodel_kernels.job_goodput import Habits, Spread, Store, job_goodput
+from perfmodel_kernels.job_goodput import (
+    ASYNCHRONOUS,
+    ELASTIC,
+    MEMORY,
+    SYNCHRONOUS,
+    Habits,
+    Spread,
+    Store,
+    job_goodput,
+    useful_share,
+)
 from perfmodel_kernels.recovery import Elastic, Restart
 from perfmodel_kernels.reliability import Failures, SlowNodes
 from tests.kernels.compiling import compiled
@@ -16,7 +26,7 @@ from tests.kernels.difference import check_gradient
 RATE = 0.00379 / 8.0 / 86400.0
 """419 interruptions of 16,384 chips in 54 days: arXiv 2407.21783, table 5. [1/s]"""
 
-SPREAD = Spread(1e5, 1024.0, 98.0, 5.0)
+SPREAD = Spread(1e5, 1024.0, 98.0, 5.0, 1024.0, 1000.0)
 HABITS = Habits(
     failures=Failures(np.array([0.9, 0.1]) * RATE, np.array([8.0, 72.0])),
     restart=Restart(30.0, 10.0, 50.0, 12.7, 5e-3),
@@ -77,6 +87,30 @@ def test_spares_cover_the_99th_percentile_of_nodes_in_repair():
 def test_an_elastic_job_of_small_replicas_loses_less():
     small, large = (whole(SPREAD._replace(replica=g), HABITS, STORE) for g in (64.0, 32768.0))
     assert float(small.elastic) > float(large.elastic)
+
+
+def test_a_pool_of_spares_that_covers_the_99th_percentile_lacks_a_hundredth_of_the_time():
+    pool = float(whole(SPREAD, HABITS, STORE).spares)
+    found = float(whole(SPREAD._replace(spares=pool), HABITS, STORE).shortage)
+    assert 1.0 - 2e-4 < found < 1.0
+
+
+def test_without_spares_large_replicas_lose_more():
+    bare = SPREAD._replace(spares=0.0)
+    small, large = (whole(bare._replace(model=g), HABITS, STORE) for g in (64.0, 8192.0))
+    assert float(large.shortage) < float(small.shortage) < 1.0
+    lost = 1.0 - float(small.shortage)
+    mean = 1e5 * RATE * 86400.0 * (0.9 * 8.0 + 0.1 * 72.0)
+    assert lost == pytest.approx((mean + 56.0) / 1e5, rel=1e-3)
+
+
+def test_the_useful_share_takes_the_way_that_is_asked_for():
+    found = whole(SPREAD, HABITS, STORE)
+    rest = float(found.corruption * found.slow * found.maintenance * found.shortage)
+    ways = {SYNCHRONOUS: "synchronous", ASYNCHRONOUS: "asynchronous", MEMORY: "memory"}
+    for code, name in (ways | {ELASTIC: "elastic"}).items():
+        expected = float(getattr(found, name)) * rest
+        assert float(useful_share(found, code)) == pytest.approx(expected)
 
 
 def test_a_machine_that_never_fails_keeps_nearly_everything():

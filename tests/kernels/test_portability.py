@@ -50,6 +50,7 @@ from perfmodel_kernels import (
     timeline,
     topology,
     traffic,
+    training_run,
     transformer,
     volume,
 )
@@ -108,6 +109,8 @@ STOP = checkpoints.Interruption(1.0, 1.0)
 RUN = failure_run.Run(1.0, 1.0, SAVING, STOP, 1.0)
 BLOCKS = np.zeros(3, np.int32)
 RESTART = recovery.Restart(*([1.0] * 5))
+LAW = training_run.LossLaw(1.8, 482.0, 2085.0, 0.35, 0.37)
+BATCHES = training_run.BatchLaw(60e6, 15e12, 0.47, 2.0)
 METHOD = message_passing.Method(*([1.0] * message_passing.QUANTITIES))
 KERNELS: dict[Callable, tuple] = {
     message_passing.count_bases: (8.0,),
@@ -144,6 +147,8 @@ KERNELS: dict[Callable, tuple] = {
     parameters.model_flop_per_token: (EXPERTS, 4096.0),
     layout.chips_used: (LAYOUT,),
     layout.shard_ranks: (LAYOUT,),
+    layout.model_chips: (LAYOUT,),
+    layout.elastic_chips: (LAYOUT,),
     placement.place: (EXPERTS, LAYOUT, 4096.0),
     placement.stage_blocks: (EXPERTS, LAYOUT),
     placement.stage_counts: (8.0,),
@@ -281,6 +286,8 @@ KERNELS: dict[Callable, tuple] = {
     reliability.chips_lost: (64.0, FAILURES),
     reliability.chips_in_repair: (1e5, 1.0, FAILURES),
     reliability.poisson_quantile: (47.0, 0.99),
+    reliability.spare_shortage: (47.0, 60.0),
+    reliability.shortage_factor: (reliability.Shortage(0.1, 1.0), 512.0, 8.0, 1e5),
     reliability.corruption_factor: (1e5, 1e-10, 1.0),
     reliability.slow_node_factor: (1e5, SLOW),
     reliability.maintenance_factor: (1.0, 1.0),
@@ -292,10 +299,22 @@ KERNELS: dict[Callable, tuple] = {
     recovery.restart_time: (RESTART, 1e5, 1.0),
     recovery.elastic_goodput: (0.1, 1.0, recovery.Elastic(1.0, 1.0)),
     job_goodput.job_goodput: (
-        job_goodput.Spread(1e5, 64.0, 98.0, 5.0),
+        job_goodput.Spread(1e5, 64.0, 98.0, 5.0, 64.0, 512.0),
         job_goodput.Habits(FAILURES, RESTART, recovery.Elastic(1.0, 1.0), SLOW, *([0.5] * 6)),
         job_goodput.Store(*([1.0] * 8)),
     ),
+    job_goodput.useful_share: (job_goodput.JobGoodput(*([0.5] * 17)), 1.0),
+    training_run.loss: (7e10, 1.4e12, LAW),
+    training_run.log_budget: (4e14, 1e5, 1e7, 6.0),
+    training_run.optimal_parameters: (60.0, LAW),
+    training_run.optimal_tokens: (60.0, LAW),
+    training_run.critical_batch: (15e12, BATCHES),
+    training_run.critical_batch_quantile: (60e6, 2.0, 0.9),
+    training_run.token_factor: (16e6, 60e6),
+    training_run.fixed_loss_speed_up: (4.0, 16e6, 60e6),
+    training_run.training_time: (1e13, 1e5, 400.0, 0.9),
+    training_run.largest_run: (training_run.Budget(60.0, 16e6, 0.5), LAW, BATCHES),
+    training_run.sized_run: (1e12, training_run.Budget(60.0, 16e6, 0.5), LAW, BATCHES),
     economics.recovery_factor: (0.08, 5.0),
     economics.private_loss: (0.1, 0.3),
     economics.weighted_cost_of_capital: (economics.Fund(*([0.1] * 6)),),
@@ -315,7 +334,7 @@ MODULES = (
     level_methods, linpack, max_plus, memory, message_methods, message_passing, operators,
     parameters, placement, power, recovery, reliability, roofline, schedule, schedule_orders,
     site, stage_orders, step, step_energy, step_parts, step_timeline, timeline, topology,
-    traffic, transformer, volume,
+    traffic, training_run, transformer, volume,
 )  # fmt: skip
 EAGER = {
     transformer.contract,

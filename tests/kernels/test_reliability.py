@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import poisson
 
@@ -17,6 +17,7 @@ LLAMA = r.Failures(np.array([148.0, 271.0]) / (16384.0 * 1296.0 * HOUR), np.arra
 SLOW = r.SlowNodes(1e-9, 600.0, 1.34)
 
 quantile = compiled(r.poisson_quantile)
+short = compiled(r.spare_shortage)
 
 
 def test_the_run_of_16384_chips_stops_every_3_hours():
@@ -100,3 +101,42 @@ def test_slopes_have_their_signs():
 
 def test_the_slope_of_the_quantile_is_zero_not_missing():
     assert float(jax.grad(lambda m: r.poisson_quantile(m, 0.99))(47.0)) == 0.0
+
+
+@settings(deadline=None)
+@given(st.floats(0.01, 300.0), st.integers(0, 400))
+def test_what_spares_do_not_cover_is_that_of_a_poisson_variable(mean, spares):
+    found = short(mean, float(spares))
+    counts = np.arange(0, 1000)
+    missing = (np.maximum(counts - spares, 0) * poisson.pmf(counts, mean)).sum()
+    assert float(found.chance) == pytest.approx(poisson.sf(spares, mean), rel=1e-6, abs=1e-12)
+    assert float(found.missing) == pytest.approx(missing, rel=1e-6, abs=1e-10)
+
+
+def test_whole_spares_count():
+    assert float(short(47.0, 50.9).missing) == float(short(47.0, 50.0).missing)
+
+
+def test_no_lack_leaves_everything_and_one_node_less_costs_a_replica():
+    assert float(r.shortage_factor(r.Shortage(0.0, 0.0), 512.0, 8.0, 1e5)) == 1.0
+    assert float(r.shortage_factor(r.Shortage(1.0, 1.0), 512.0, 8.0, 1024.0)) == 0.5
+
+
+@given(st.floats(0.0, 1.0), st.floats(0.0, 1e5), st.floats(8.0, 1e5))
+def test_a_lack_of_spares_leaves_a_share(chance, missing, replica):
+    found = float(r.shortage_factor(r.Shortage(chance, missing), replica, 8.0, 1e5))
+    assert 0.0 <= found <= 1.0
+
+
+def test_slopes_of_a_shortage_have_their_signs_in_both_precisions():
+    def left(mean, replica):
+        return r.shortage_factor(r.spare_shortage(mean, 40.0), replica, 8.0, 1e5)
+
+    check_gradient(lambda mean: left(mean, 512.0), 47.0, -1)
+    check_gradient(lambda replica: left(47.0, replica), 512.0, -1)
+    value = jax.value_and_grad(left, (0, 1))
+    double = value(47.0, 512.0)
+    with jax.enable_x64(False):
+        single = value(np.float32(47.0), np.float32(512.0))
+    np.testing.assert_allclose(single[0], double[0], rtol=1e-4)
+    np.testing.assert_allclose(single[1], double[1], rtol=1e-3)

@@ -12,7 +12,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from perfmodel.results import parquet
-from perfmodel.results.columns import BARS, COLUMNS, NETWORK, POWER
+from perfmodel.results.columns import (
+    BARS,
+    COLUMNS,
+    COST,
+    GOODPUT,
+    NETWORK,
+    OUTCOME,
+    POWER,
+    TRAINING,
+)
 from perfmodel.results.provenance import PACKAGES, Provenance, installed_versions
 
 PROVENANCE = Provenance(
@@ -60,7 +69,16 @@ def test_pyarrow_alone_sees_units_labels_and_provenance(tmp_path):
 
 
 def test_every_output_quantity_has_a_key_of_its_own():
-    assert len(parquet.BY_KEY) == sum(map(len, (COLUMNS, BARS, NETWORK, POWER)))
+    own = {column.key for column in (*COLUMNS.values(), *BARS.values(), *NETWORK.values(), *POWER)}
+    assert len(own) == len(COLUMNS) + len(BARS) + len(NETWORK) + len(POWER)
+    assert own <= set(parquet.BY_KEY)
+
+
+def test_a_key_means_the_same_in_every_table():
+    tables = (COST, GOODPUT, OUTCOME, TRAINING, BARS, COLUMNS, NETWORK)
+    for column in [column for table in tables for column in table.values()]:
+        known = parquet.BY_KEY[column.key]
+        assert (known.unit, known.label) == (column.unit, column.label)
 
 
 def test_units_come_back_for_known_quantities_only(tmp_path):

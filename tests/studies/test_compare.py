@@ -5,9 +5,11 @@ import math
 import pytest
 
 from perfmodel.config.library import Library
+from perfmodel.results.columns import OUTCOME
 from perfmodel.studies.best_layout import Row, best_row
 from perfmodel.studies.compare import Comparison, compare, steps
 from perfmodel.studies.decomposition import decompose
+from perfmodel.studies.outcome import SPREAD
 from perfmodel.studies.question import Asked, ask, split_targets
 from perfmodel.studies.scaling import FIXED, GROWING, RULES, SIZES, batch_at
 
@@ -30,14 +32,54 @@ def test_the_factors_multiply_to_the_ratio(told) -> None:
         factors = [
             row["factor"] for row in comparison.decomposition if row["rule"] == ratio["rule"]
         ]
-        assert math.prod(factors) == pytest.approx(ratio["tokens_per_s"], rel=1e-6)
+        assert math.prod(factors) == pytest.approx(ratio["useful_tokens_per_s"], rel=1e-6)
 
 
 def test_the_logarithms_add_up(told) -> None:
     comparison, _, _ = told
     ratio = comparison.ratios[0]
     logs = [row["log"] for row in comparison.decomposition if row["rule"] == ratio["rule"]]
-    assert sum(logs) == pytest.approx(math.log(ratio["tokens_per_s"]), rel=1e-6)
+    assert sum(logs) == pytest.approx(math.log(ratio["useful_tokens_per_s"]), rel=1e-6)
+
+
+def test_all_causes_but_goodput_are_those_of_the_throughput_without_failures(told) -> None:
+    comparison, _, _ = told
+    ratio = comparison.ratios[0]
+    own = [row for row in comparison.decomposition if row["rule"] == ratio["rule"]]
+    rest = [row["factor"] for row in own if row["term"] != "goodput"]
+    assert math.prod(rest) == pytest.approx(ratio["tokens_per_s"], rel=1e-6)
+    assert len(rest) == len(own) - 1
+
+
+def test_what_a_row_comes_to_lies_between_its_ends(told) -> None:
+    comparison, _, _ = told
+    for row in (*comparison.sites, *comparison.curves):
+        for column in OUTCOME.values():
+            assert math.isfinite(row[column.key])
+        for name in SPREAD:
+            own, low, high = (row[OUTCOME[f"{name}{end}"].key] for end in ("", "_low", "_high"))
+            assert low <= own <= high
+            assert low < high
+    row = _row(comparison, "ai-factory", FIXED)
+    assert row["useful_tokens_per_s"] == pytest.approx(row["tokens_per_s"] * row["useful_share"])
+
+
+def test_a_growing_batch_gains_less_in_loss_than_in_throughput(told) -> None:
+    comparison, _, _ = told
+    fixed, growing = comparison.ratios
+    sooner = [1.0 / ratio["fixed_loss_time_s"] for ratio in (fixed, growing)]
+    assert sooner[1] < 0.8 * growing["useful_tokens_per_s"]
+    assert sooner[0] == pytest.approx(fixed["useful_tokens_per_s"], rel=0.02)
+
+
+def test_the_conclusion_answers_for_throughput_for_failures_and_for_a_loss(told) -> None:
+    comparison, _, _ = told
+    for ratio in comparison.ratios:
+        assert f"{ratio['useful_tokens_per_s']:.2f} times with failures" in comparison.conclusion
+        sooner = 1.0 / ratio["fixed_loss_time_s"]
+        assert f"the same loss {sooner:.2f} times as soon" in comparison.conclusion
+        assert f"{ratio['million_tokens_eur']:.2f} times the cost" in comparison.conclusion
+    assert "goodput (x" in comparison.conclusion
 
 
 def test_progress_ends_where_it_was_announced(told) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from perfmodel.config.library import Library
-from perfmodel.studies.goodput import CASES, Question, answer, replica_chips
+from perfmodel.studies.goodput import CASES, Question, answer
 
 FIXED = ("site.chips=16384", "layout.tp=8", "layout.pp=16", "layout.vpp=8", "layout.dp=128")
 
@@ -40,6 +40,7 @@ def test_drawn_runs_agree_with_the_middle_case(found):
 def test_useful_tokens_are_tokens_times_all_shares(found):
     base = found.cases[1]
     factors = base["corruption_factor"] * base["slow_factor"] * base["maintenance_factor"]
+    factors *= base["shortage_factor"]
     assert base["useful_share"] == pytest.approx(base["goodput"] * factors)
     assert base["useful_tokens_per_s"] == pytest.approx(
         found.row["tokens_per_s"] * base["useful_share"]
@@ -59,14 +60,3 @@ def test_slow_storage_leaves_less(found):
 
 def test_a_replica_is_that_of_the_layout(found):
     assert found.cases[1]["replica_chips"] == 128
-
-
-ROW = {"tp": 8, "cp": 1, "pp": 4, "ep": 1, "etp": 1, "dp": 16, "sharding": 1, "replicas": 1}
-
-
-@pytest.mark.parametrize(
-    ("change", "chips"),
-    [({}, 32), ({"ep": 64}, 256), ({"sharding": 3}, 512), ({"sharding": 3, "replicas": 4}, 128)],
-)
-def test_what_stops_together_holds_one_copy_of_the_weights(change, chips):
-    assert replica_chips(ROW | change) == chips

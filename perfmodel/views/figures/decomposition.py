@@ -92,7 +92,7 @@ def _label(panels: np.ndarray) -> None:
         axes.xaxis.set_major_locator(LogLocator(base=2, subs=(1.0,)))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"× {value:g}"))
-        axes.set_xlabel("cumulative ratio of throughput (logarithmic)")
+        axes.set_xlabel("cumulative ratio of useful throughput (logarithmic)")
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="y", visible=False)
     panels[0].invert_yaxis()
