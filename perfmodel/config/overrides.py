@@ -15,7 +15,7 @@ SOURCE = "override"
 """What a fault names in place of a file."""
 
 SCHEMAS: dict[str, type[Config]] = {
-    **{noun: KINDS[kind] for noun, kind in NOUNS.items()},
+    **{noun: KINDS[kind] for noun, kind in NOUNS.items() if kind != "sweeps"},
     "layout": Layout,
 }
 """Noun to the schema of its fields."""

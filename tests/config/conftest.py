@@ -346,6 +346,15 @@ exponent = 0.5               # fitted
 factor = 2.0                 # estimate
 """
 
+SWEEP = """\
+# A sweep.
+name = "Small sweep"
+question = "Is small enough?"
+site = "small-site"
+workload = "small-job"
+axes = ["site.chips=8,16"]
+"""
+
 SMALL = {
     "chips/small": CHIP,
     "nodes/small-node": NODE,
@@ -359,6 +368,7 @@ SMALL = {
     "costs/small-costs": COSTS,
     "programmes/small-programme": PROGRAMME,
     "scaling/small-laws": SCALING,
+    "sweeps/small-sweep": SWEEP,
 }
 
 Write = Callable[[str, str], Path]

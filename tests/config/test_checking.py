@@ -15,14 +15,14 @@ def messages(*paths: Path) -> list[str]:
 
 def test_a_right_library_has_no_faults(folder: Path):
     checked = check_files([folder])
-    assert checked == (12, ())
+    assert checked == (13, ())
 
 
 def test_without_a_path_the_folders_of_the_user_are_checked(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv(FOLDERS, str(folder))
-    assert check_files([]).files == 12
+    assert check_files([]).files == 13
 
 
 def test_a_file_and_a_folder_of_a_kind_can_be_checked_alone(folder: Path):
@@ -46,7 +46,7 @@ def test_every_file_is_checked_though_one_is_broken(folder: Path, write: Callabl
     write("chips/broken", "a = \n")
     write("stacks/broken", "a = \n")
     assert len(messages(folder)) == 2
-    assert check_files([folder]).files == 13
+    assert check_files([folder]).files == 15
 
 
 def test_names_may_lead_to_a_folder_beside(folder: Path, tmp_path: Path):
