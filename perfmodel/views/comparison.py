@@ -27,7 +27,6 @@ _RESULT = (
     Column("chips_used", "", "chips in use"),
     COLUMNS["tokens_per_s"],
     "90 % interval",
-    COLUMNS["tokens_per_s_per_chip"],
     COLUMNS["mfu"],
     COLUMNS["step_time"],
     COLUMNS["site_power"],
@@ -106,7 +105,7 @@ def _batch(row: Mapping[str, Any]) -> str:
 
 
 def _result(row: Mapping[str, Any]) -> list[Any]:
-    keys = ("tokens_per_s_per_chip", "mfu", "step_time_s", "site_power_w")
+    keys = ("mfu", "step_time_s", "site_power_w")
     ratio = f"{row['ratio']:.2f}" if row["ratio"] == row["ratio"] else "–"
     used = int(row["chips_used"]) if row["feasible"] else 0
     head = [row["name"], _batch(row), used, row["tokens_per_s"], _interval(row), ratio]
