@@ -46,7 +46,7 @@ def test_every_file_is_checked_though_one_is_broken(folder: Path, write: Callabl
     write("chips/broken", "a = \n")
     write("stacks/broken", "a = \n")
     assert len(messages(folder)) == 2
-    assert check_files([folder]).files == 13
+    assert check_files([folder]).files == 14
 
 
 def test_names_may_lead_to_a_folder_beside(folder: Path, tmp_path: Path):

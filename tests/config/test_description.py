@@ -50,6 +50,6 @@ def test_a_name_of_none_suggests_the_nearest(small: Library, faults_of: Callable
 def test_all_configs_are_listed_the_faulty_ones_too(small: Library, write: Callable):
     write("chips/broken", "a =")
     listed = entries(small)
-    assert len(listed) == 12
+    assert len(listed) == 13
     assert listed[0].title.startswith("faulty: not valid TOML")
     assert [one.title for one in entries(small, "nodes")] == ["Small node"]
