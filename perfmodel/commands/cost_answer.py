@@ -87,13 +87,23 @@ def _job(asked: Asked, library: Library, priced: tuple[Scenario, dict], form: st
         rows.append({"case": name} | job_cost(costs, place, work))
     if form == "json":
         labels = {name: row[name] for name in ("site", "workload", "chips", "layout")}
-        sys.stdout.write(json_text({**labels, **rows[len(rows) // 2], "cases": rows}) + "\n")
+        middle = rows[len(rows) // 2]
+        named = {name: middle[key] for name, key in RELIED_ON.items()}
+        sys.stdout.write(json_text({**labels, **middle, **named, "cases": rows}) + "\n")
     elif form == "csv":
         sys.stdout.write(csv_text(columns_of(rows)))
     else:
         names = [one["case"] for one in rows]
         show(facts(title, names, [c for c in COST.values() if c.key in rows[0]], rows))
     return 0
+
+
+RELIED_ON = {
+    "eur_per_chip_hour": "chip_hour_eur",
+    "eur_per_million_tokens": "million_tokens_eur",
+    "kgco2_per_million_tokens": "million_tokens_carbon_kg",
+}
+"""Further names of three quantities, for scripts that look for them."""
 
 
 def _programme(asked: Asked, library: Library, prices: dict, form: str) -> int:

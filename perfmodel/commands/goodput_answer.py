@@ -161,6 +161,8 @@ def _store(out: Path, found: Answered, question: Question) -> list[Path]:
         "goodput_cases": found.cases,
         "goodput_map": found.surface,
         "goodput_published": found.points,
+        "goodput_sheet": found.sheet,
+        "goodput_events": found.events,
     }
     configs = [question.scenario, question.storage, *question.cases.values()]
     provenance = Provenance(

@@ -156,6 +156,17 @@ def _cost() -> dict[str, Any]:
         **{name: {"type": "string"} for name in texts},
         "chips": {"type": "integer"},
         **{column.key: _column(column) for column in shown},
+        "eur_per_chip_hour": {"type": "number", "description": "chip-hour", "x-unit": "EUR"},
+        "eur_per_million_tokens": {
+            "type": "number",
+            "description": "million tokens",
+            "x-unit": "EUR",
+        },
+        "kgco2_per_million_tokens": {
+            "type": "number",
+            "description": "their carbon",
+            "x-unit": "kg",
+        },
         "cases": {**rows, "description": "The same quantities by config of costs."},
     }
     title = "Answer of `cost SITE WORKLOAD`, the middle case in front"

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from numpy.typing import NDArray
 
 from perfmodel.engine.run import Kept, compiled
 from perfmodel_kernels._typing import Real
-from perfmodel_kernels.failure_run import BLOCK, Run, failure_run
+from perfmodel_kernels.failure_run import BLOCK, Run, failure_events, failure_run
 from perfmodel_kernels.failure_run import Kept as Outcome
 from perfmodel_kernels.job_goodput import (
     Habits,
@@ -24,6 +25,12 @@ from perfmodel_kernels.recovery import Restart
 
 SPARE_DEVIATIONS = 8.0
 """Standard deviations of the number of failures that are drawn beyond its mean."""
+
+START, FAILURE, END = 0, 1, 2
+"""Kinds of event."""
+
+MILLISECONDS = 1000.0
+"""Of a second."""
 
 FEW = 32
 """Jobs per call of :func:`evaluate_goodputs`."""
@@ -162,10 +169,7 @@ def draw_runs(run: Run, runs: int) -> Drawn:
     Drawn
         Mean, its error and the spread.
     """
-    expected = run.horizon / run.interruption.mtti
-    most = expected + SPARE_DEVIATIONS * math.sqrt(expected / min(1.0, run.shape) ** 2) + BLOCK
-    blocks = np.arange(math.ceil(most / BLOCK), dtype=np.int32)
-    kept = jax.tree.map(np.asarray, _many()(_seeds(runs), _floats(run), blocks))
+    kept = jax.tree.map(np.asarray, _many()(_seeds(runs), _floats(run), _blocks(run)))
     low, high = np.percentile(kept.goodput, (5.0, 95.0))
     return Drawn(
         goodput=float(kept.goodput.mean(dtype=float)),
@@ -174,6 +178,43 @@ def draw_runs(run: Run, runs: int) -> Drawn:
         high=float(high),
         failures=float(kept.failures.mean(dtype=float)),
     )
+
+
+def draw_events(run: Run, chips: int, seed: int = 0) -> NDArray[np.int64]:
+    """Draws one run as events, in double precision: weeks to the millisecond.
+
+    Parameters
+    ----------
+    run
+        The job over a stretch of time.
+    chips
+        Chips of the job, all of which stand still.
+    seed
+        Number of the run: the same number the same events.
+
+    Returns
+    -------
+    NDArray[np.int64]
+        Rows of time [ms], kind, chips and how long they stand still [ms]: the start, the failures
+        in their order, the end.
+    """
+    with jax.enable_x64(True):
+        given = jax.tree.map(np.float64, run)
+        event = jax.tree.map(np.asarray, _events()(np.int32(seed), given, _blocks(run)))
+    happened = int((event.time < run.horizon).sum())
+    times = [0.0, *event.time[:happened], run.horizon]
+    kinds = [START, *[FAILURE] * happened, END]
+    stalls = [*event.stall[: happened + 1], 0.0]
+    columns = (MILLISECONDS * np.array(times), kinds, [chips] * len(kinds),
+               MILLISECONDS * np.array(stalls))  # fmt: skip
+    return np.stack([np.rint(column).astype(np.int64) for column in columns], axis=1)
+
+
+def _blocks(run: Run) -> NDArray[np.int32]:
+    """Numbers of as many blocks of failures as may happen."""
+    expected = run.horizon / run.interruption.mtti
+    most = expected + SPARE_DEVIATIONS * math.sqrt(expected / min(1.0, run.shape) ** 2) + BLOCK
+    return np.arange(math.ceil(most / BLOCK), dtype=np.int32)
 
 
 def _seeds(runs: int) -> np.ndarray:
@@ -212,6 +253,11 @@ def _over_grid() -> Callable:
         return job_goodput(spread, changed, store._replace(read=INSTANT)).asynchronous
 
     return compiled(jax.vmap(one, in_axes=(None, 0, 0)))
+
+
+@cache
+def _events() -> Callable:
+    return compiled(failure_events)
 
 
 @cache

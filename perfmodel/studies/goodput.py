@@ -9,11 +9,18 @@ import numpy as np
 from perfmodel.config.schema.reliability import Reliability
 from perfmodel.config.schema.scenario import Scenario
 from perfmodel.config.schema.storage import Storage
-from perfmodel.engine.goodput import Drawn, Job, draw_runs, evaluate_goodputs, goodput_map
+from perfmodel.engine.goodput import (
+    Drawn,
+    Job,
+    draw_events,
+    draw_runs,
+    evaluate_goodputs,
+    goodput_map,
+)
 from perfmodel.lowering.model import lower_model
 from perfmodel.lowering.reliability import Saved, lower_habits, lower_store
 from perfmodel.studies.best_layout import best_row, layout_of
-from perfmodel.studies.goodput_points import published_points
+from perfmodel.studies.goodput_points import goodput_sheet, published_points
 from perfmodel_kernels.checkpoints import Interruption, Saving
 from perfmodel_kernels.failure_run import Run
 from perfmodel_kernels.job_goodput import (
@@ -82,6 +89,10 @@ class Answered(NamedTuple):
     """Published operating points."""
     row: Row
     """The step."""
+    sheet: list[Row]
+    """Goodput over rates, restarts and checkpoints of both sizes."""
+    events: list[Row]
+    """One of the drawn runs, failure by failure."""
 
 
 def answer(question: Question) -> Answered:
@@ -99,14 +110,19 @@ def answer(question: Question) -> Answered:
     """
     row = best_row(question.scenario)
     if not row["layout"]:
-        return Answered([], None, [], published_points(), row)
+        return Answered([], None, [], published_points(), row, [], [])
     jobs = {name: job_of(question, case, row) for name, case in question.cases.items()}
     found = dict(zip(jobs, evaluate_goodputs(list(jobs.values())), strict=True))
     rows = [case_row(question, name, jobs[name], found[name], row) for name in jobs]
     middle = list(jobs)[len(jobs) // 2]
-    drawn = draw_runs(run_of(question.cases[middle], found[middle]), RUNS)
+    run = run_of(question.cases[middle], found[middle])
     surface = _surface(question.cases[middle], jobs[middle])
-    return Answered(rows, drawn, surface, published_points(), row)
+    sheet = goodput_sheet(
+        SIZES,
+        {name: one.failures.rate / one.failures.node_chips for name, one in question.cases.items()},
+    )
+    events = _events(run, int(row["chips_used"]))
+    return Answered(rows, draw_runs(run, RUNS), surface, published_points(), row, sheet, events)
 
 
 def job_of(question: Question, case: Reliability, row: Row) -> Job:
@@ -234,6 +250,12 @@ def run_of(case: Reliability, found: JobGoodput) -> Run:
     saving = Saving(found.stage, found.write, 0.0, 0.0)
     stop = Interruption(found.mtti, found.restart)
     return Run(HORIZON, found.asynchronous_interval, saving, stop, case.failures.shape)
+
+
+def _events(run: Run, chips: int) -> list[Row]:
+    """One run as rows: integer milliseconds, kind, chips that stand still."""
+    names = ("time_ms", "kind", "chips", "duration_ms")
+    return [dict(zip(names, event, strict=True)) for event in draw_events(run, chips).tolist()]
 
 
 def _surface(case: Reliability, job: Job) -> list[Row]:

@@ -48,7 +48,8 @@ def terminal_parts(found: Any) -> list[RenderableType]:
     columns = [GOODPUT[name] for name in _FACTS]
     names = [case["case"] for case in found.cases]
     way = f"{title}, {found.cases[0]['way']} checkpoints; {row['layout']}"
-    return [facts(way, names, columns, found.cases), Text(_drawn(found)), _points(found.points)]
+    return [facts(way, names, columns, found.cases), Text(_drawn(found)), _sheet(found.sheet),
+            _points(found.points)]  # fmt: skip
 
 
 def _drawn(found: Any) -> str:
@@ -60,6 +61,30 @@ def _drawn(found: Any) -> str:
         f"Drawn failure by failure, asynchronous, {case['case']}: {share} of 54 days, "
         f"90 % of the runs {low} to {high}, {drawn.failures:,.0f} failures."
     )
+
+
+def _sheet(rows: Sequence[dict[str, Any]]) -> RenderableType:
+    """A line per size and restart, a column per case, checkpoints side by side."""
+    known = {(r["chips"], r["restart_s"], r["case"], r["write_s"]): r["goodput"] for r in rows}
+    sizes, restarts, cases, writes = (
+        list(dict.fromkeys(row[key] for row in rows))
+        for key in ("chips", "restart_s", "case", "write_s")
+    )
+    lines = [
+        [
+            size,
+            human(restart, GOODPUT["restart"]),
+            *(
+                " ".join(f"{known[size, restart, case, write]:.0%}" for write in writes)
+                for case in cases
+            ),
+        ]
+        for size in sizes
+        for restart in restarts
+    ]
+    seconds = ", ".join(f"{write:g}" for write in writes)
+    title = f"Goodput by failures and restart, checkpoints that block for {seconds} s"
+    return table(title, ["chips", "restart", *cases], lines)
 
 
 def _points(points: Sequence[dict[str, Any]]) -> RenderableType:

@@ -18,6 +18,9 @@ def test_an_answer_has_the_keys_of_its_schema(capsys: pytest.CaptureFixture[str]
     answer = json.loads(capsys.readouterr().out)
     assert set(answer) == set(schema_of("cost", None)["properties"])
     assert answer["chip_hour_eur"] == answer["cases"][1]["chip_hour_eur"]
+    assert answer["eur_per_chip_hour"] == answer["chip_hour_eur"]
+    assert answer["eur_per_million_tokens"] == answer["million_tokens_eur"]
+    assert answer["kgco2_per_million_tokens"] == answer["million_tokens_carbon_kg"]
 
 
 def test_a_table_shows_the_cases(capsys: pytest.CaptureFixture[str]):

@@ -1,8 +1,10 @@
 """Goodput of a job on a site: cases in order, the layout's replica, what changes it."""
 
+import numpy as np
 import pytest
 
 from perfmodel.config.library import Library
+from perfmodel.engine.goodput import END, FAILURE, START
 from perfmodel.studies.goodput import CASES, Question, answer
 
 FIXED = ("site.chips=16384", "layout.tp=8", "layout.pp=16", "layout.vpp=8", "layout.dp=128")
@@ -50,6 +52,33 @@ def test_useful_tokens_are_tokens_times_all_shares(found):
 def test_the_map_covers_both_sizes(found):
     assert {row["chips"] for row in found.surface} == {25_000, 100_000}
     assert all(0.0 <= row["goodput"] <= 1.0 for row in found.surface)
+
+
+def test_events_are_a_run_to_the_millisecond(found):
+    events = np.array([[*event.values()] for event in found.events])
+    assert events.dtype.kind == "i"
+    times, kinds, chips, stalls = events.T
+    assert (kinds[0], kinds[-1], times[-1]) == (START, END, round(54 * 86400e3))
+    assert set(kinds[1:-1]) == {FAILURE}
+    assert (np.diff(times) >= 0).all()
+    assert set(chips) == {16384}
+    restart = found.cases[1]["restart_s"] * 1e3
+    assert stalls.max() <= restart + 1.0
+    expected = 54 * 86400.0 / found.cases[1]["mtti_s"]
+    assert len(events) - 2 == pytest.approx(expected, abs=4.0 * expected**0.5)
+    assert (times[1:] - times[:-1] >= stalls[:-1] - 1).all()
+
+
+def test_the_sheet_falls_with_failures_restarts_and_checkpoints(found):
+    known = {
+        (r["chips"], r["case"], r["restart_s"], r["write_s"]): r["goodput"] for r in found.sheet
+    }
+    for (chips, case, restart, write), share in known.items():
+        assert 0.0 < share < 1.0
+        assert share <= known[25_000, case, restart, write]
+        assert share <= known[chips, "low", restart, write]
+        assert share <= known[chips, case, 60.0, write]
+        assert share <= known[chips, case, restart, 1.0]
 
 
 def test_slow_storage_leaves_less(found):
