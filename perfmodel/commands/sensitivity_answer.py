@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from perfmodel.config.faults import Fault, attempt, nearest, one_of, refuse, shown
+from perfmodel.config.faults import Fault, Faults, attempt, nearest, one_of, shown
 from perfmodel.config.library import Library
 from perfmodel.config.schema.scenario import Scenario
 from perfmodel.engine.devices import Device, device_line, open_devices
@@ -82,8 +82,8 @@ def ask(asked: Asked, library: Library) -> tuple[Scenario, list[str]]:
     )
     if scenario is not None:
         attempt(found, check_layout, scenario)
-    refuse(found)
-    assert scenario is not None  # else its faults were raised
+    if scenario is None or found:
+        raise Faults(found)
     return scenario, list(dict.fromkeys(aims))
 
 

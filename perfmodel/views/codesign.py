@@ -12,6 +12,9 @@ from perfmodel.views.terminal import table
 
 _PATH = ("tokens_per_s", "energy_per_token", "site_power")
 
+MOST_SHOWN = 5
+"""Steps beside the start that a terminal has room for."""
+
 KINK = 0.05
 """Share of the slope that is worth a word where nothing explains it."""
 
@@ -39,18 +42,19 @@ def terminal_parts(design: Any, told: dict[str, Any]) -> list[RenderableType]:
 
 
 def _path(design: Any, told: dict[str, Any]) -> RenderableType:
-    title = f"{told['workload']} on {told['site']} ({told['chips']:,} chips)"
+    """One column per step: the start and the last ones."""
+    steps = told["steps"]
+    shown = [*steps[:1], *steps[1:][-MOST_SHOWN:]]
     key = COLUMNS[design.objective].key
-    first = told["steps"][0][key]
-    columns: list[Column | str] = ["step", *(COLUMNS[name] for name in _PATH)]
-    columns += [f"{COLUMNS[design.objective].label} over the start"]
-    columns += [one.name for one in design.figures]
-    cells = [
-        [row["step"], *(row[COLUMNS[name].key] for name in _PATH), f"{row[key] / first - 1.0:+.2%}"]
-        + [one.text(row[one.name]) for one in design.figures]
-        for row in told["steps"]
+    over = [f"{row[key] / steps[0][key] - 1.0:+z.2%}" for row in shown]
+    lines: list[list[str]] = [
+        [COLUMNS[name].label, *(human(row[COLUMNS[name].key], COLUMNS[name]) for row in shown)]
+        for name in _PATH
     ]
-    return table(title, columns, cells)
+    lines.insert(1, [f"{COLUMNS[design.objective].label} over the start", *over])
+    lines += [[one.name, *(one.text(row[one.name]) for row in shown)] for one in design.figures]
+    title = f"{told['workload']} on {told['site']} ({told['chips']:,} chips)"
+    return table(title, ["step", *(str(row["step"]) for row in shown)], lines)
 
 
 def _layouts(told: dict[str, Any]) -> RenderableType:

@@ -62,7 +62,7 @@ def _elasticities(rows: Sequence[dict[str, Any]], aims: Sequence[str]) -> Render
         [
             one["field"],
             one["text"],
-            *(f"{one[elasticity(aim).key]:+.4f}" for aim in aims),
+            *(f"{one[elasticity(aim).key]:+z.4f}" for aim in aims),
             "*" if one["effect"] == BOXES else "",
         ]
         for one in rows
@@ -91,7 +91,7 @@ def _at_zero(
     columns = ["figure at zero", "grows to", *(COLUMNS[aim].label for aim in aims)]
     cells = [
         [one["field"], text(STEPS[one["unit"]], one["unit"])]
-        + [f"{_change(row, one, aim):+.3%}" for aim in aims]
+        + [f"{_change(row, one, aim):+z.3%}" for aim in aims]
         for one in rows
     ]
     return table("Figures at zero", columns, cells)

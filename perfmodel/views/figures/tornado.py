@@ -57,6 +57,7 @@ def _bars(panel: "Axes", values: np.ndarray) -> None:
     panel.axvline(0.0, color="#444444", linewidth=0.8)
     span = ROOM * float(np.abs(values).max(initial=0.0)) or 1.0
     panel.set_xlim(-span, span)
+    panel.locator_params(axis="x", nbins=5)
     panel.grid(axis="y", visible=False)
     panel.tick_params(axis="y", length=0)
     for place, value in zip(places, values, strict=True):
