@@ -47,7 +47,7 @@ WRONG = {
     '"chip.memory.bandwidth"',
     "zzz=8": 'zzz = "8": no such field; expected a field of one of "chip", "node", "fabric", '
     '"site", "model", "workload", "stack", "storage", "reliability", "cost", "programme", '
-    '"sweep", "scaling", "layout"',
+    '"scaling", "layout"',
     "chip.bandwidth=1 TB/s": 'chip.bandwidth = "1 TB/s": could mean several fields; expected one '
     'of "chip.memory.bandwidth", "chip.scaleup.bandwidth"',
     "fabric.oversubscription=7": 'fabric.oversubscription = "7": does not say which element; '
