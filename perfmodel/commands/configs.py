@@ -43,7 +43,8 @@ def show(target: str, *, format: Format = "table", configs: Folders = None) -> N
     Parameters
     ----------
     target
-        KIND/NAME such as chips/h100, or a name that only one kind has.
+        KIND/NAME such as chips/h100, or a name that only one kind has; or the folder of a run or a
+        Parquet file, for the scenario that it came from.
     format
         A table for people, JSON with a stable schema, or CSV.
     configs
@@ -51,10 +52,16 @@ def show(target: str, *, format: Format = "table", configs: Folders = None) -> N
     """
     from perfmodel.commands.printing import Sheet, print_records
     from perfmodel.commands.records import Description, Field
+    from perfmodel.commands.stored_scenario import stored_scenario
     from perfmodel.config.description import describe, find_config
     from perfmodel.config.faults import short_path
     from perfmodel.config.library import Library
 
+    if (stored := stored_scenario(target)) is not None:
+        fields = [Field(**field._asdict()) for field in stored.fields]
+        answer = Description(kind="result", name=stored.name, file=stored.file, fields=fields)
+        print_records(answer, fields, format, Sheet(Field, ("field", "text"), stored.file))
+        return
     library = Library(configs or ())
     document = library.document(*find_config(library, target))
     fields = [Field(**field._asdict()) for field in describe(document)]

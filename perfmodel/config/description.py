@@ -7,6 +7,7 @@ from perfmodel.config.faults import Fault, Faults, nearest, one_of, short_path, 
 from perfmodel.config.fields import find
 from perfmodel.config.kinds import KINDS, NOUNS
 from perfmodel.config.library import Library, check
+from perfmodel.config.schema._model import Config
 from perfmodel.config.sources import sources
 from perfmodel.config.units import text
 
@@ -71,7 +72,7 @@ def describe(document: Document) -> list[Described]:
         if value is None:
             continue
         source = known.get(dotted(path))
-        unit, words = _shown(document.kind, path, value)
+        unit, words = shown_value(KINDS[document.kind], path, value)
         place = (source.comment, source.file, source.line) if source else (DEFAULT, "", None)
         found.append(Described(dotted(path), value, unit, words, *place))
     return found
@@ -120,9 +121,24 @@ def _entry(library: Library, kind: str, name: str) -> Entry:
     return Entry(kind, name, title if isinstance(title, str) else "", short_path(document.path))
 
 
-def _shown(kind: str, path: FieldPath, value: Any) -> tuple[str, str]:
-    """SI unit of a value, and the value in words."""
-    leaf = find(KINDS[kind], path)
+def shown_value(schema: type[Config], path: FieldPath, value: Any) -> tuple[str, str]:
+    """SI unit of a value, and the value in words.
+
+    Parameters
+    ----------
+    schema
+        That of the table that the path begins in.
+    path
+        Where the value stands.
+    value
+        In SI.
+
+    Returns
+    -------
+    tuple[str, str]
+        Unit and words.
+    """
+    leaf = find(schema, path)
     unit = leaf.unit if leaf else None
     if unit is not None and isinstance(value, float):
         return unit, text(value, unit)
