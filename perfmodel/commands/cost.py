@@ -19,6 +19,8 @@ def cost(
     programme: str | None = None,
     design: Annotated[list[str] | None, Parameter(consume_multiple=True, negative=())] = None,
     storage: str = "tectonic",
+    years: int = 5,
+    out: Path | None = None,
     format: Literal["table", "json", "csv"] = "table",
     device: Literal["auto", "cpu", "gpu", "tpu"] = "auto",
     configs: Annotated[list[Path] | None, Parameter(negative=())] = None,
@@ -39,6 +41,10 @@ def cost(
         Sites that its budget is spent on, one per chip generation when not given.
     storage
         Name of a storage config, for the goodput.
+    years
+        Years over which the price of the same work is followed, 0 to 30.
+    out
+        Folder for the tables and the figure of a job.
     format
         A table for people, JSON with a stable schema, or the rows as CSV.
     device
@@ -50,5 +56,5 @@ def cost(
     from perfmodel.config.library import Library
 
     names = (site, workload, programme)
-    asked = Asked(*names, tuple(overrides), tuple(design or DESIGNS), storage, CASES)
+    asked = Asked(*names, tuple(overrides), tuple(design or DESIGNS), storage, CASES, years, out)
     return deliver(asked, Library(configs or ()), format, device)

@@ -1,8 +1,10 @@
 """Answers questions of cost and prints them."""
 
 import sys
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from rich.console import RenderableType
 from rich.text import Text
 
 from perfmodel.config.faults import Fault, Faults
@@ -10,14 +12,18 @@ from perfmodel.config.library import Library
 from perfmodel.config.schema.scenario import Scenario
 from perfmodel.engine.devices import Device, device_line, open_devices
 from perfmodel.engine.goodput import evaluate_goodput
+from perfmodel.results.atomic import check_folder
 from perfmodel.results.canonical import csv_text, json_text
 from perfmodel.results.columns import COST
+from perfmodel.results.parquet import write
+from perfmodel.results.provenance import Provenance, installed_versions
 from perfmodel.studies.best_layout import best_row
-from perfmodel.studies.cost import Place, Row, Work, job_cost, place_of
+from perfmodel.studies.cost import Place, Row, Work, hour_parts, job_cost, place_of, price_path
 from perfmodel.studies.goodput import Question, case_row, job_of
 from perfmodel.studies.legality import check_layout
 from perfmodel.studies.programme import contradictions, purchases
 from perfmodel.views.comparison import columns_of
+from perfmodel.views.cost import draw_stored
 from perfmodel.views.terminal import facts, show, table
 
 PRICED = "llama3-405b"
@@ -34,6 +40,8 @@ class Asked(NamedTuple):
     designs: tuple[str, ...]
     storage: str
     cases: tuple[str, ...]
+    years: int
+    out: Path | None
 
 
 def deliver(asked: Asked, library: Library, form: str, device: Device) -> int:
@@ -58,6 +66,12 @@ def deliver(asked: Asked, library: Library, form: str, device: Device) -> int:
     if asked.programme is None and not (asked.site and asked.workload):
         expected = "a site and a workload, or --programme NAME"
         raise Faults([Fault(problem="nothing to price is named", expected=expected)])
+    if not 0 <= asked.years <= MOST_YEARS:
+        expected = f"0 to {MOST_YEARS}"
+        raise Faults([Fault(field="--years", value=str(asked.years), problem="out of range",
+                            expected=expected)])  # fmt: skip
+    if asked.out is not None:
+        check_folder(asked.out)
     mine = [text for text in asked.overrides if text.startswith("cost.")]
     prices = {name: library.single("cost", name, mine) for name in asked.cases}
     rest = [text for text in asked.overrides if not text.startswith("cost.")]
@@ -77,25 +91,71 @@ def _job(asked: Asked, library: Library, priced: tuple[Scenario, dict], form: st
         raise Faults([Fault(problem=f"{title}: {row['reason']}")])
     place = place_of(scenario, scenario.machine.node.chip, row)
     storage = library.load("storage", asked.storage)
-    rows = []
+    rows: list[Row] = []
+    path: list[Row] = []
     for name, costs in prices.items():
         case = library.load("reliability", name)
         question = Question(scenario, storage, {name: case}, "asynchronous")
         job = job_of(question, case, row)
         useful = case_row(question, name, job, evaluate_goodput(job), row)["useful_share"]
         work = Work(row["tokens_per_s"] / row["chips"], useful, scenario.workload.tokens)
-        rows.append({"case": name} | job_cost(costs, place, work))
+        rows.append({"case": name} | job_cost(costs, place, work) | hour_parts(costs, place))
+        path += [{"case": name} | year for year in price_path(costs, place, work, asked.years)]
+    files = _store(asked, (scenario, prices), rows, path)
     if form == "json":
         labels = {name: row[name] for name in ("site", "workload", "chips", "layout")}
         middle = rows[len(rows) // 2]
         named = {name: middle[key] for name, key in RELIED_ON.items()}
-        sys.stdout.write(json_text({**labels, **middle, **named, "cases": rows}) + "\n")
+        sys.stdout.write(json_text({**labels, **middle, **named, "cases": rows}
+            | {"years": path, "files": [str(file) for file in files]}) + "\n")  # fmt: skip
     elif form == "csv":
         sys.stdout.write(csv_text(columns_of(rows)))
     else:
         names = [one["case"] for one in rows]
-        show(facts(title, names, [c for c in COST.values() if c.key in rows[0]], rows))
+        shown = [column for column in COST.values() if column.key in rows[0]]
+        last = [f"Tables and figures: {asked.out}/ ({len(files)} files)"] if files else []
+        show(facts(title, names, shown, rows), _years(path, names), *last)
     return 0
+
+
+def _years(path: list[Row], names: list[str]) -> RenderableType:
+    """A line per year, a chip-hour and a million tokens per case."""
+    known = {(row["year"], row["case"]): row for row in path}
+    heads = [COST[key]._replace(label=f"{COST[key].label}, {name}") for key in PATH
+             for name in names]  # fmt: skip
+    lines = [
+        [year, *(known[year, name][COST[key].key] for key in PATH for name in names)]
+        for year in dict.fromkeys(row["year"] for row in path)
+    ]
+    return table("The same work with equipment that is bought later", ["years on", *heads], lines)
+
+
+PATH = ("chip_hour", "million_tokens")
+"""Quantities of a year on the terminal."""
+
+MOST_YEARS = 30
+"""Furthest that a trend of prices is followed."""
+
+
+def _store(
+    asked: Asked, priced: tuple[Scenario, dict], rows: list[Row], path: list[Row]
+) -> list[Path]:
+    """Tables and figure of a job, where a folder is named."""
+    if asked.out is None:
+        return []
+    import jax
+
+    scenario, prices = priced
+    provenance = Provenance(
+        command="perfmodel cost",
+        device=jax.local_devices()[0].device_kind,
+        scenario=[one.model_dump(mode="json") for one in (scenario, *prices.values())],
+        versions=installed_versions(),
+    )
+    files = [asked.out / f"{stem}.parquet" for stem in ("cost_cases", "cost_years")]
+    for file, table_rows in zip(files, (rows, path), strict=True):
+        write(file, columns_of(table_rows), provenance)
+    return files + draw_stored(asked.out, f"perfmodel cost {asked.site} {asked.workload}")
 
 
 RELIED_ON = {

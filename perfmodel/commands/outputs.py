@@ -168,6 +168,8 @@ def _cost() -> dict[str, Any]:
             "x-unit": "kg",
         },
         "cases": {**rows, "description": "The same quantities by config of costs."},
+        "years": {**rows, "description": "The same work with equipment that is bought later."},
+        "files": {"type": "array", "items": {"type": "string"}},
     }
     title = "Answer of `cost SITE WORKLOAD`, the middle case in front"
     return {"title": title, "type": "object", "properties": properties, "required": [*properties]}
@@ -381,8 +383,8 @@ def _split(labels: Mapping[str, str], unit: str) -> dict[str, Any]:
 LABELS = ("name", "site", "workload", "layout", "chip", "stack", "precision")
 """Texts of a row beside its quantities."""
 
-COST_OF_PROGRAMMES = ("chips_bought", "share_of_announced", "provisioned")
-"""Quantities that only a programme has."""
+COST_OF_PROGRAMMES = ("chips_bought", "share_of_announced", "provisioned", "year")
+"""Quantities that only a programme or a price path has."""
 
 GOODPUT_KEYS = (
     *("goodput", "mtti", "checkpoint_interval", "restart", "load", "write", "stage"),

@@ -234,6 +234,10 @@ COST = {
         Column("energy", "EUR", "energy of a chip and year"),
         Column("yearly", "EUR", "cost of a chip and year"),
         Column("chip_hour", "EUR", "chip-hour"),
+        Column("hour_equipment", "EUR", "of it, equipment"),
+        Column("hour_building", "EUR", "of it, building"),
+        Column("hour_operation", "EUR", "of it, operation"),
+        Column("hour_energy", "EUR", "of it, energy"),
         Column("useful_share", "", "useful share of the time", "%"),
         Column("useful_chip_hour", "EUR", "useful chip-hour"),
         Column("million_tokens", "EUR", "million tokens"),
@@ -243,6 +247,7 @@ COST = {
         Column("chips_bought", "", "chips"),
         Column("share_of_announced", "", "of those announced", "%"),
         Column("provisioned", "W", "provisioned power", "MW"),
+        Column("year", "", "year"),
     )
 }
 """Quantities of cost, by name."""

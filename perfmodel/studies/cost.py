@@ -12,6 +12,7 @@ from perfmodel_kernels.economics import (
     MILLION,
     Outlay,
     chip_hour_cost,
+    declined_price,
     million_tokens_carbon,
     million_tokens_cost,
     yearly_cost,
@@ -60,22 +61,97 @@ def chip_cost(costs: Costs, place: Place) -> Row:
     Row
         Capital, cost of a year and of an hour.
     """
+    outlay, terms = outlay_of(costs, place), lower_terms(costs)
+    yearly = float(yearly_cost(outlay, terms))
+    return {
+        "equipment_eur": outlay.equipment,
+        "building_eur": outlay.building,
+        "capital_eur": outlay.equipment + outlay.building,
+        "capital_rate": terms.rate,
+        "energy_eur": outlay.energy,
+        "yearly_eur": yearly,
+        "chip_hour_eur": float(chip_hour_cost(yearly, costs.utilization)),
+    }
+
+
+def outlay_of(costs: Costs, place: Place) -> Outlay:
+    """What is paid for one chip with its share of the site.
+
+    Parameters
+    ----------
+    costs
+        Prices.
+    place
+        Chip, country, power.
+
+    Returns
+    -------
+    Outlay
+        Capital, and operation and energy of a year.
+    """
     equipment = generation_of(costs, place.chip).equipment
     building = costs.building * place.provisioned
     price = country_of(costs, place.country).price + costs.grid_fee
     energy = place.power * HOUR * HOURS * costs.utilization * price
-    terms = lower_terms(costs)
-    outlay = Outlay(equipment, building, costs.operation * (equipment + building), energy)
-    yearly = float(yearly_cost(outlay, terms))
+    return Outlay(equipment, building, costs.operation * (equipment + building), energy)
+
+
+def hour_parts(costs: Costs, place: Place) -> Row:
+    """What a chip-hour consists of.
+
+    Parameters
+    ----------
+    costs
+        Prices.
+    place
+        Chip, country, power.
+
+    Returns
+    -------
+    Row
+        Equipment, building, operation and energy.
+    """
+    outlay, terms = outlay_of(costs, place), lower_terms(costs)
+    nothing = Outlay(*[0.0] * len(Outlay._fields))
     return {
-        "equipment_eur": equipment,
-        "building_eur": building,
-        "capital_eur": equipment + building,
-        "capital_rate": terms.rate,
-        "energy_eur": energy,
-        "yearly_eur": yearly,
-        "chip_hour_eur": float(chip_hour_cost(yearly, costs.utilization)),
+        f"hour_{name}_eur": float(
+            chip_hour_cost(yearly_cost(nothing._replace(**{name: paid}), terms), costs.utilization)
+        )
+        for name, paid in outlay._asdict().items()
     }
+
+
+def price_path(costs: Costs, place: Place, work: Work, years: int) -> list[Row]:
+    """What the same work costs with equipment that is bought later.
+
+    Parameters
+    ----------
+    costs
+        Prices of today, and how they fall.
+    place
+        Chip, country, power.
+    work
+        Tokens.
+    years
+        Last year.
+
+    Returns
+    -------
+    list[Row]
+        A row per year, today first.
+    """
+    own = generation_of(costs, place.chip)
+    rows = []
+    for year in range(years + 1):
+        price = float(declined_price(own.equipment, costs.decline, float(year)))
+        later = own.model_copy(update={"equipment": price})
+        found = job_cost(costs.model_copy(update={"generations": (later,)}), place, work)
+        rows.append({"year": year} | {key: found[key] for key in OF_A_YEAR})
+    return rows
+
+
+OF_A_YEAR = ("equipment_eur", "chip_hour_eur", "million_tokens_eur")
+"""What a row of a year says."""
 
 
 def job_cost(costs: Costs, place: Place, work: Work) -> Row:

@@ -1,6 +1,7 @@
 """The verb `cost`: answers and mistakes."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -30,11 +31,27 @@ def test_a_table_shows_the_cases(capsys: pytest.CaptureFixture[str]):
         assert words in text
 
 
+def test_tables_and_the_figure_go_to_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert cli.run([*WORDS, "--out", str(tmp_path), "--years", "2", "--format", "json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert sorted(Path(name).name for name in answer["files"]) == sorted(
+        path.name for path in tmp_path.iterdir()
+    )
+    assert {path.name for path in tmp_path.glob("*.png")} == {"cost.png"}
+    assert [(row["case"], row["year"]) for row in answer["years"]][:4] == [
+        ("low", 0),
+        ("low", 1),
+        ("low", 2),
+        ("base", 0),
+    ]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (("cost",), "nothing to price is named"),
         (("cost", "--programme", "invest"), "investai"),
+        ((*WORDS, "--years", "99"), "--years"),
         ((*WORDS, "cost.utilization=2"), "cost.utilization"),
         ((*WORDS, "site.country=US"), "no electricity of this country"),
         ((*WORDS, "site.partition.0.node=mi300x-node"), "no price of this chip"),

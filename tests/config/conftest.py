@@ -290,6 +290,7 @@ building_years = 14.0        # counted
 operation = 0.01             # counted
 utilization = 0.8            # estimate
 grid_fee = "20 EUR/MWh"      # estimate
+decline = 0.276              # counted
 
 [capital]
 public_share = 0.3           # estimate

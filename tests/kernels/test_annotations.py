@@ -151,3 +151,18 @@ def test_failures_and_checkpoints_keep_their_shapes():
     names = ("checkpoints", "failure_run", "recovery", "reliability")
     found = traced(FAILING, tuple(f"perfmodel_kernels.{name}" for name in names))
     assert found.returncode == 0, found.stderr[-2000:]
+
+
+TRAINING = """
+from perfmodel_kernels.training_run import BatchLaw, Budget, LossLaw, largest_run, sized_run
+
+laws = as_arrays(LossLaw(1.8, 482.0, 2085.0, 0.35, 0.37)), as_arrays(BatchLaw(6e7, 1e13, 0.5, 2.0))
+budget = as_arrays(Budget(60.0, 16e6, 0.5))
+jax.eval_shape(largest_run, budget, *laws)
+jax.eval_shape(sized_run, 1e12, budget, *laws)
+"""
+
+
+def test_training_runs_keep_their_shapes():
+    found = traced(TRAINING, ("perfmodel_kernels.training_run",))
+    assert found.returncode == 0, found.stderr[-2000:]

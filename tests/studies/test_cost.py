@@ -1,9 +1,11 @@
 """Costs: published capital points, sums, cases in order."""
 
+import itertools
+
 import pytest
 
 from perfmodel.config.library import Library
-from perfmodel.studies.cost import Place, Work, chip_cost, job_cost
+from perfmodel.studies.cost import Place, Work, chip_cost, hour_parts, job_cost, price_path
 
 USD = 1.0 / 1.0824
 """Mean of 2024, as the units of configs have it. [EUR]"""
@@ -59,3 +61,30 @@ def test_idle_hours_make_used_ones_dearer(costs):
     idle = costs["base"].model_copy(update={"utilization": 0.4})
     found = chip_cost(idle, place)["chip_hour_eur"]
     assert found > 1.9 * chip_cost(costs["base"], place)["chip_hour_eur"]
+
+
+def test_parts_of_a_chip_hour_add_up(costs):
+    place = Place("h100", "DE", 1450.0, 1200.0)
+    parts = hour_parts(costs["base"], place)
+    assert list(parts) == [
+        f"hour_{k}_eur" for k in ("equipment", "building", "operation", "energy")
+    ]
+    assert all(part > 0.0 for part in parts.values())
+    assert sum(parts.values()) == pytest.approx(chip_cost(costs["base"], place)["chip_hour_eur"])
+
+
+def test_equipment_of_a_later_year_is_cheaper_and_the_rest_is_not(costs):
+    place = Place("h100", "DE", 1450.0, 1200.0)
+    path = price_path(costs["base"], place, WORK, 3)
+    assert [row["year"] for row in path] == [0, 1, 2, 3]
+    now = job_cost(costs["base"], place, WORK)
+    assert path[0]["million_tokens_eur"] == pytest.approx(now["million_tokens_eur"])
+    for before, after in itertools.pairwise(path):
+        assert after["equipment_eur"] == pytest.approx(before["equipment_eur"] * (1.0 - 0.276))
+        assert 0.724 < after["chip_hour_eur"] / before["chip_hour_eur"] < 1.0
+
+
+def test_prices_that_stand_still_stay(costs):
+    still = costs["base"].model_copy(update={"decline": 0.0})
+    path = price_path(still, Place("h100", "DE", 1450.0, 1200.0), WORK, 2)
+    assert len({row["million_tokens_eur"] for row in path}) == 1

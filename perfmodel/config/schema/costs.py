@@ -73,6 +73,8 @@ class Costs(Named):
     """Share of the hours that is sold or used."""
     grid_fee: PricePerEnergy
     """Grid, taxes and supply on top of the day-ahead price. [EUR/J]"""
+    decline: Fraction
+    """Share by which the equipment for the same work becomes cheaper in a year."""
     capital: Capital
     generations: tuple[Generation, ...] = Field(min_length=1)
     """Equipment by kind of chip."""
