@@ -18,7 +18,7 @@ from perfmodel.results.provenance import Provenance, installed_versions
 from perfmodel.studies.design_question import Asked, Design, design_of
 from perfmodel.views.codesign import terminal_parts
 from perfmodel.views.comparison import columns_of
-from perfmodel.views.terminal import show
+from perfmodel.views.terminal import progress, show
 
 LABELS = ("site", "workload", "chip", "stack", "chips")
 """Texts of the estimate that the answer repeats."""
@@ -123,9 +123,10 @@ def deliver(design: Design, wanted: Delivery) -> int:
         check_folder(wanted.out)
     devices = open_devices(wanted.device)
     sys.stderr.write(device_line(devices, wanted.device))
-    from perfmodel.studies.codesign import codesign
+    from perfmodel.studies.codesign import STEPS, codesign
 
-    found = codesign(design)
+    with progress("designs", STEPS) as done:
+        found = codesign(design, done)
     told = document(design, found, wanted)
     if wanted.out is not None:
         told["files"] = [str(_store(design, told["steps"], wanted.out, devices[0].device_kind))]

@@ -30,7 +30,7 @@ def lower_with_derivatives(
     """Lowers a scenario whose figures carry their derivatives: exact, nothing is perturbed.
 
     What is solved beforehand for a fabric as configured stays what it is, see
-    :func:`perfmodel.lowering.congestion.digest`.
+    :func:`perfmodel.lowering.congestion.solved`.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """The best hardware under budgets: gradients for its figures, a search for the layout, in turn."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -89,13 +89,15 @@ class Answer(NamedTuple):
     converged: bool
 
 
-def codesign(design: Design) -> Answer:
+def codesign(design: Design, done: Callable[[int], None] = lambda _: None) -> Answer:
     """Answers the question.
 
     Parameters
     ----------
     design
         Free figures, budgets, objective.
+    done
+        Told after each design that is accepted.
 
     Returns
     -------
@@ -122,6 +124,7 @@ def codesign(design: Design) -> Answer:
             reach /= 4.0
         else:
             steps.append(better)
+            done(1)
     last = steps[-1]
     told = forces(design, last.layout, last.values)
     row, overrides = _printed(design, finder, last)

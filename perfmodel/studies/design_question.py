@@ -192,7 +192,10 @@ def _budget(text: str, priced: bool) -> Budget:
         expected = '--price with it, such as --price "chip.memory.bandwidth=1 EUR per GB/s"'
         raise Faults([_fault("--budget", text, "no figure has a price", expected)])
     aim, unit = BUDGETS[name]
-    return Budget(name, aim, _read("--budget", text, value, unit), unit)
+    limit = _read("--budget", text, value, unit)
+    if name != COST and limit <= 0.0:
+        raise Faults([_fault("--budget", text, "not above zero", "a power above zero")])
+    return Budget(name, aim, limit, unit)
 
 
 def _bounded(figure: Figure, bounds: str | None, price: str | None, resolve: Resolve) -> Free:
@@ -234,8 +237,12 @@ def _price(figure: Figure, text: str) -> float:
         expected = f"EUR per unit, such as 1 EUR per {figure.unit or '0.01'}"
         raise Faults([_fault("--price", written, "not a price", expected)])
     whole = unit if unit[0].isdigit() else f"1 {unit}"
-    each = _read("--price", written, whole, figure.unit)
-    return _read("--price", written, amount, "EUR") / each
+    each, cost = (
+        _read("--price", written, part, of) for part, of in ((whole, figure.unit), (amount, "EUR"))
+    )
+    if each <= 0.0 or cost == 0.0:
+        raise Faults([_fault("--price", written, "no price", "an amount other than zero")])
+    return cost / each
 
 
 def _read(option: str, written: str, text: str, unit: str) -> float:

@@ -58,8 +58,8 @@ def test_elasticities_are_those_of_central_differences_from_config_to_kernel(
     What is solved beforehand for the fabric is held, and counts of switches are taken in the mean.
     """
     scenario, layout = case(names)
-    known = fabric.digest(scenario.machine)
-    monkeypatch.setattr(fabric, "digest", lambda machine: known)
+    known = fabric.solved(scenario.machine)
+    monkeypatch.setattr(fabric, "solved", lambda machine: known)
     monkeypatch.setattr("perfmodel.lowering.fabric_power._whole", lambda number: number)
     exact = elasticities(scenario, layout, np.float64)
     nothing, kinks = np.zeros((len(lower_vector(scenario)), 1)), []

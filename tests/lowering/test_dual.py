@@ -37,17 +37,19 @@ def test_every_rule_gives_the_value_and_the_derivatives_of_its_formula(
 
 def test_comparisons_go_by_the_value():
     x, y = variables([1.0, 2.0])
+    known: dict[Any, str] = {1.0: "one"}
     assert x < y and x <= 1.0 and y > 1.5 and y >= x and x == 1.0 and x != y
     assert max(x, y) is y
     assert min(x, 0.5) == 0.5
-    assert {1.0: "one"}[x] == "one"
+    assert known[x] == "one"
     assert not variables([0.0])[0]
 
 
 def test_interpolation_has_the_slope_of_its_piece_and_of_the_right_one_at_a_corner():
     places, heights = (0.0, 1.0, 2.0), (5.0, 7.0, 6.0)
     for at, value, slope in ((0.5, 6.0, 2.0), (1.0, 7.0, -1.0), (0.0, 5.0, 2.0), (3.0, 6.0, 0.0)):
-        found = np.interp(variables([at])[0], places, heights)
+        number: Any = variables([at])[0]
+        found: Any = np.interp(number, places, heights)
         assert (found.value, found.partials.tolist()) == (value, [slope])
 
 
@@ -65,7 +67,7 @@ def test_rounding_to_digits_gives_a_plain_number():
 
 
 def test_derivatives_cannot_be_dropped_unseen():
-    (x,) = variables([1.0])
+    x: Any = variables([1.0])[0]
     with pytest.raises(TypeError):
         float(x)
     with pytest.raises(TypeError):

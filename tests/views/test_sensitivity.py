@@ -70,7 +70,7 @@ def test_the_figure_draws_one_panel_per_quantity_and_one_bar_per_figure():
     figure = tornado.draw(columns_of(ROWS), AIMS, 2, "from a test")
     assert [panel.get_title(loc="left") for panel in figure.axes] == ["tokens/s", "site power"]
     for panel, sign in zip(figure.axes, (1.0, -0.5), strict=True):
-        assert [bar.get_width() for bar in panel.patches] == [sign * 0.7, sign * 0.05]
+        assert [bar.get_width() for bar in panel.containers[0]] == [sign * 0.7, sign * 0.05]
         assert panel.get_xlabel() == "elasticity [% per %]"
         low, high = panel.get_xlim()
         assert low == -high
