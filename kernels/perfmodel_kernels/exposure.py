@@ -170,17 +170,17 @@ def pass_times(
         jnp.where(HAS_EXPERTS, 2.0 * traffic.combine + split, 0.0),  # gradients: 16 bits both ways
         times.issue_backward,
     ).exposed(overlap, times.experts_backward)
-    again = layout.recomputed * _recomputed(layout.recompute, ahead, fused)
+    again = layout.recomputed * _recomputed(layout.recompute, ahead, fused, times.latent_forward)
     return PassTimes(
         forward=jnp.stack([*ahead[:3], jnp.zeros_like(again), *ahead[3:]]),
         backward=jnp.stack([*behind[:3], again, *behind[3:]]),
     )
 
 
-def _recomputed(mode: Scalar, ahead: _Pass, fused: Scalar) -> Blocks:
+def _recomputed(mode: Scalar, ahead: _Pass, fused: Scalar, latent: Blocks) -> Blocks:
     """Time that the backward pass spends on computing a forward pass again."""
     attention = jnp.where(mode > ATTENTION - 0.5, ahead.attention, 0.0)
-    parts = ahead.elementwise + (1.0 - fused) * ahead.attention
+    parts = ahead.elementwise + (1.0 - fused) * ahead.attention + latent
     partly = jnp.where(mode > PARTS - 0.5, parts, attention)
     again = jnp.where(mode > FULL - 0.5, jnp.stack(ahead).sum(0), partly)
     return jnp.where(IS_LAYER, again, 0.0)

@@ -8,6 +8,7 @@ from jaxtyping import Array, Float
 from perfmodel_kernels._typing import Real, Scalar, Stages
 from perfmodel_kernels.in_flight import activations_in_flight, parameter_copies
 from perfmodel_kernels.layout import ATTENTION, FULL, NONE, PARTS, ZERO1, ZERO2, ZERO3, Layout
+from perfmodel_kernels.operators import KernelSet
 from perfmodel_kernels.placement import Placement, one_hot_of_largest, sharded
 from perfmodel_kernels.schedule import layout_pipeline, on_chips
 from perfmodel_kernels.transformer import Model, Share
@@ -22,13 +23,25 @@ class Widths(NamedTuple):
     """Accumulated gradient. [B]"""
     optimizer: Scalar
     """Master weight and moments. [B]"""
-    product_input: Scalar
-    """Input of a matrix product, kept for the weight gradient. [B]"""
     resident: Scalar
     """Weight that stays beside the master weight; 0 where it is cast from that as it is
     gathered. [B]"""
     fresh: Scalar
     """Gradient of one micro-batch that stays beside the accumulated one. [B]"""
+
+
+class Kept(NamedTuple):
+    """What a layer keeps for its backward pass: widths, and whether outputs of experts stay."""
+
+    product_input: Scalar
+    """Input of a matrix product, kept for the weight gradient. [B]"""
+    activation_input: Scalar
+    """Input of an activation function. [B]"""
+    attention_output: Scalar
+    """Output of attention, kept for attention and for the product behind it. [B]"""
+    expert_outputs: Scalar
+    """1 where outputs of experts stay for the gradient of the router's weights, 0 where those
+    weights enter ahead of an expert's second product."""
 
 
 class Reserve(NamedTuple):
@@ -61,12 +74,14 @@ class MemorySplit(NamedTuple):
 
 
 def layer_activation_bytes(
-    model: Model, share: Share, recompute: Scalar, fused: Scalar, product_input: Scalar
+    model: Model, share: Share, recompute: Scalar, kernels: KernelSet, kept: Kept
 ) -> Float[Array, "2"]:
     r"""Activations that one dense and one expert layer keep per micro-batch.
 
     Multi-head attention, plain feed-forward of width 4h, unfused, with dropout, nothing recomputed:
-    16 bits: :math:`s b h (10 + 24/t + 5 a s/(h t))`, the form of the reference.
+    16 bits: :math:`s b h (10 + 24/t + 5 a s/(h t))`, the form of the reference. Software that
+    computes the up-projections of latent attention again with the parts keeps none of the queries,
+    keys and values of its heads then.
 
     Parameters
     ----------
@@ -76,10 +91,10 @@ def layer_activation_bytes(
         What the chip holds of a micro-batch.
     recompute
         Code of the recompute mode.
-    fused
-        1 where attention never writes the score matrix, else 0.
-    product_input
-        Width of an input of a matrix product. [B]
+    kernels
+        Whether attention writes the score matrix, and what is computed again with the parts.
+    kept
+        Widths, and whether outputs of experts stay.
 
     Returns
     -------
@@ -91,18 +106,21 @@ def layer_activation_bytes(
     Korthikanti et al., "Reducing Activation Recomputation in Large Transformer Models",
     arXiv 2205.05198, equations 1 to 4.
     """
-    kept = recompute < PARTS - 0.5  # norm outputs and activation outputs stay
+    fused, product_input = kernels.fused, kept.product_input
+    parts_stay = recompute < PARTS - 0.5  # norm outputs and activation outputs stay
+    expanded = 1.0 - jnp.where(parts_stay, 0.0, model.latent * kernels.latent)
     scores_kept = recompute < ATTENTION - 0.5
     masks = (1.0 - fused) * 2.0 * model.hidden  # dropout masks, one byte, two places
     normed = 2.0 * product_input * model.hidden
-    residual = 4.0 * model.hidden + masks + jnp.where(kept, normed, 0.0)
-    queries = model.heads * (2.0 * model.qk_dim + product_input * model.v_dim)
+    residual = 4.0 * model.hidden + masks + jnp.where(parts_stay, normed, 0.0)
+    queries = model.heads * (2.0 * model.qk_dim * expanded + kept.attention_output * model.v_dim)
     keys = 2.0 * jnp.maximum(model.kv_heads, share.tp) * (model.qk_dim + model.v_dim)
     low_rank = 2.0 * model.latent * (model.q_rank * model.q_compressed + model.kv_rank)
     scores = jnp.where(scores_kept, 5.0 * model.heads * share.length, 0.0)
-    attention = queries + keys + fused * 4.0 * model.heads + (1.0 - fused) * scores
-    up = 2.0 * (1.0 + model.gate) + jnp.where(kept, product_input, 0.0)
-    moved = (2.0 + product_input * share.etp) * model.hidden  # gathered where ranks split experts
+    attention = queries + keys * expanded + fused * 4.0 * model.heads + (1.0 - fused) * scores
+    up = kept.activation_input * (1.0 + model.gate) + jnp.where(parts_stay, product_input, 0.0)
+    output = 2.0 * kept.expert_outputs
+    moved = (output + product_input * share.etp) * model.hidden  # gathered where ranks split them
     routed = model.top_k * model.imbalance * (moved + up * model.expert_ffn)
     expert = routed + up * model.shared_ffn + 8.0 * model.experts
     common = residual / share.sequence_split + attention / share.tp + low_rank
@@ -141,13 +159,13 @@ def copied_activation_bytes(model: Model, share: Share, recompute: Scalar) -> Fl
 
 
 def memory_split(
-    placement: Placement, widths: Widths, reserve: Reserve, fused: Scalar
+    placement: Placement, widths: Widths, reserve: Reserve, kernels: KernelSet, kept: Kept
 ) -> MemorySplit:
     """Memory of the fullest chip of the pipeline.
 
     Parameters
     ----------
-    placement, widths, reserve, fused
+    placement, widths, reserve, kernels, kept
         As in :func:`memory_by_stage`.
 
     Returns
@@ -155,13 +173,13 @@ def memory_split(
     MemorySplit
         Bytes by use on the fullest stage. [B]
     """
-    parts = memory_by_stage(placement, widths, reserve, fused)
+    parts = memory_by_stage(placement, widths, reserve, kernels, kept)
     fullest = one_hot_of_largest(jnp.stack(parts).sum(0), placement.layout.pp)
     return MemorySplit(*((part * fullest).sum() for part in parts))
 
 
 def memory_by_stage(
-    placement: Placement, widths: Widths, reserve: Reserve, fused: Scalar
+    placement: Placement, widths: Widths, reserve: Reserve, kernels: KernelSet, kept: Kept
 ) -> MemorySplit:
     """Memory of a chip on the first, a middle and the last stage of the pipeline.
 
@@ -173,8 +191,10 @@ def memory_by_stage(
         Bytes of stored elements.
     reserve
         Framework and bucket.
-    fused
-        1 where attention never writes the score matrix, else 0.
+    kernels
+        Whether attention writes the score matrix, and what is computed again with the parts.
+    kept
+        What a layer keeps for its backward pass.
 
     Returns
     -------
@@ -182,17 +202,16 @@ def memory_by_stage(
         Bytes by use and kind of stage. [B]
     """
     model, layout, share, blocks, held = placement
-    inputs = widths.product_input
-    working = layer_activation_bytes(model, share, NONE, fused, inputs)
+    working = layer_activation_bytes(model, share, NONE, kernels, kept)
     working += reserve.copies * copied_activation_bytes(model, share, NONE)
-    reduced = layer_activation_bytes(model, share, layout.recompute, fused, inputs)
+    reduced = layer_activation_bytes(model, share, layout.recompute, kernels, kept)
     reduced += reserve.copies * copied_activation_bytes(model, share, layout.recompute)
-    kept = kept_bytes(layout, working, reduced)
+    stay = kept_bytes(layout, working, reduced)
     pipeline = layout_pipeline(layout)
-    flight = activations_in_flight(blocks[0] * kept[0] + blocks[1] * kept[1], pipeline)
+    flight = activations_in_flight(blocks[0] * stay[0] + blocks[1] * stay[1], pipeline)
     copies = parameter_copies(layout.schedule)
     again = jnp.where(layout.recompute > PARTS - 0.5, working.max() - reduced.max(), 0.0)
-    away = 2.0 * layout.offload_activations * kept.max()  # one layer leaves, one comes back
+    away = 2.0 * layout.offload_activations * stay.max()  # one layer leaves, one comes back
     used = MemorySplit(
         weights=copies
         * widths.resident

@@ -30,6 +30,7 @@ from perfmodel_kernels.transformer import (
     GEMM_BLOCKS,
     HAS_EXPERTS,
     IS_EXPERT,
+    IS_LATENT_UP,
     IS_LAYER,
     IS_SCORE,
     IS_SOFTMAX,
@@ -108,6 +109,8 @@ class KernelSet(NamedTuple):
     """1 where attention is one kernel, else 0."""
     passes: Scalar
     """Memory traffic over that of perfectly fused kernels."""
+    latent: Scalar
+    """1 where the up-projections of latent attention are computed again with the parts."""
 
 
 class BlockTimes(NamedTuple):
@@ -145,6 +148,10 @@ class BlockTimes(NamedTuple):
     """FLOP of the layers in one forward pass. [FLOP]"""
     attention_flop: Real
     """FLOP of attention in one forward pass. [FLOP]"""
+    latent_forward: Blocks
+    """Up-projections of latent attention that recompute of the parts repeats. [s]"""
+    latent_flop: Real
+    """FLOP of these. [FLOP]"""
 
 
 class _Gemm(NamedTuple):
@@ -314,6 +321,7 @@ def block_times(
     energy = phase_energy(pace, busy, work, power)[:3].sum()
     local = model.experts / placement.layout.ep
     experts = jnp.where(HAS_EXPERTS, local * kernels.expert_dispatch, 0.0)
+    repeated = jnp.where(IS_LATENT_UP, kernels.latent, 0.0)
     scores = (gemm.flop[:, 0] * weight[:, 0] * score).sum() + layers * flop
     return BlockTimes(
         matrix_forward=_by_block(forward * (1.0 - score)),
@@ -336,4 +344,6 @@ def block_times(
         flop=(gemm.flop * weight).sum() + layers * flop * (1.0 + BACKWARD_FLOP),
         forward_flop=(gemm.flop[:, 0] * in_layers).sum() + layers * flop,
         attention_flop=scores,
+        latent_forward=_by_block(forward * repeated),
+        latent_flop=(gemm.flop[:, 0] * in_layers * repeated).sum(),
     )

@@ -92,7 +92,7 @@ def training_step(params: StepParams, layout: Layout) -> StepMetrics:
     split = _time_split(params, parts)
     split = split._replace(optimizer=split.optimizer * times.pace.stretch[2])
     step_time = jnp.stack(split).sum()
-    memory = memory_split(placement, workload.widths, stack.reserve, stack.kernels.fused)
+    memory = memory_split(placement, workload.widths, stack.reserve, stack.kernels, stack.kept)
     used = jnp.stack(memory).sum()
     again = (passes.backward[RECOMPUTE, :] * mean_over_stages(placement)).sum()
     spent = Spent(layout.micro_batches, again * layout.micro_batches, split.optimizer, step_time)
@@ -215,6 +215,7 @@ def _hardware_flop(layout: Layout, times: BlockTimes, fused: Scalar) -> Real:
     """FLOP of one micro-batch on the mean chip, what is computed again included."""
     mode = layout.recompute
     core = jnp.where(mode > ATTENTION - 0.5, times.attention_flop, 0.0)
-    core = jnp.where(mode > PARTS - 0.5, (1.0 - fused) * times.attention_flop, core)
+    parts = (1.0 - fused) * times.attention_flop + times.latent_flop
+    core = jnp.where(mode > PARTS - 0.5, parts, core)
     again = jnp.where(mode > FULL - 0.5, times.forward_flop, core)
     return times.flop + layout.recomputed * again

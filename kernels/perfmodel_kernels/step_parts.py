@@ -9,8 +9,8 @@ from perfmodel_kernels._typing import Scalar
 from perfmodel_kernels.collectives import Library
 from perfmodel_kernels.exchange import Routing
 from perfmodel_kernels.exposure import EXPERT, RECOMPUTE, Overlap, PassTimes, pass_times
-from perfmodel_kernels.layout import HEADS, Layout, shard_ranks
-from perfmodel_kernels.memory import Reserve, Widths, kept_bytes, layer_activation_bytes
+from perfmodel_kernels.layout import HEADS, NONE, Layout, shard_ranks
+from perfmodel_kernels.memory import Kept, Reserve, Widths, kept_bytes, layer_activation_bytes
 from perfmodel_kernels.operators import BlockTimes, ChipRates, KernelSet, block_times
 from perfmodel_kernels.placement import Placement, place
 from perfmodel_kernels.power import ChipPower, Links
@@ -50,6 +50,8 @@ class Stack(NamedTuple):
     overhead: Scalar
     """Host work per step. [s]"""
     spread: Spread
+    kept: Kept
+    """What a layer keeps for its backward pass."""
     reserve: Reserve
     overlap: Overlap
     merged: Scalar
@@ -201,10 +203,10 @@ def _links(params: StepParams, volume: Volume, layout: Layout) -> Links:
 
 def _with_offload(params: StepParams, placement: Placement, passes: PassTimes) -> PassTimes:
     """Adds to each pass of a layer what the trip of its activations to the host exposes."""
-    layout, fused = placement.layout, params.stack.kernels.fused
-    inputs, share = params.workload.widths.product_input, placement.share
-    whole = layer_activation_bytes(placement.model, share, 0.0, fused, inputs)
-    reduced = layer_activation_bytes(placement.model, share, layout.recompute, fused, inputs)
+    layout, share = placement.layout, placement.share
+    kernels, kept = params.stack.kernels, params.stack.kept
+    whole = layer_activation_bytes(placement.model, share, NONE, kernels, kept)
+    reduced = layer_activation_bytes(placement.model, share, layout.recompute, kernels, kept)
     bytes_kept = kept_bytes(layout, whole, reduced)
     trip = layout.offload_activations * bytes_kept / params.host.link
     layers = jnp.concatenate([trip, jnp.zeros(3, trip.dtype)])

@@ -107,6 +107,8 @@ SPLIT_K = np.array([row[2] for row in _GEMM_TABLE], bool)
 IS_EXPERT = np.array([row[3] == "expert" for row in _GEMM_TABLE])
 IS_OUTPUT = np.array([row[0] == "output" for row in _GEMM_TABLE])
 """The projection onto the vocabulary."""
+IS_LATENT_UP = np.array([row[0] in ("q_up", "kv_up") for row in _GEMM_TABLE])
+"""Queries, keys and values of the heads out of their low-rank forms under latent attention."""
 IS_SCORE = np.array([row[3] == "score" for row in _GEMM_TABLE])
 HAS_WEIGHT = ~IS_SCORE
 LOW_PRECISION = np.array(

@@ -113,6 +113,8 @@ def stack_changes(row: RunRow) -> tuple[tuple[str, Any], ...]:
         "pipeline": row.overlap_pp,
     }
     found += [(f"overlap.{name}", 0.0) for name, flag in stated.items() if flag == 0.0]
+    if row.attention == "mla" and row.recompute_parts:
+        found.append(("recompute_latent", "mla_up_proj" in row.recompute_parts.split("+")))
     if row.moe_dispatcher is not None or _eager(row):
         found.append(("collectives.merged_copies", row.moe_dispatcher in MERGING))
     return tuple(found)

@@ -17,7 +17,7 @@ from perfmodel_kernels.collectives import (
     Library,
 )
 from perfmodel_kernels.exposure import Overlap
-from perfmodel_kernels.memory import Reserve
+from perfmodel_kernels.memory import Kept, Reserve
 from perfmodel_kernels.operators import KernelSet
 from perfmodel_kernels.schedule import Spread
 from perfmodel_kernels.step_parts import Stack
@@ -51,12 +51,14 @@ def lower_stack(stack: StackConfig, number_format: Format, workload: Workload) -
             grouped=stack.grouped_multiplier,
             fused=float(stack.fused_attention),
             passes=stack.elementwise_passes,
+            latent=float(stack.recompute_latent),
         ),
         overhead=stack.step_overhead,
         spread=Spread(
             stack.straggler_between,
             math.hypot(stack.straggler_within, workload.length_imbalance),
         ),
+        kept=_kept(stack, number_format),
         reserve=_reserve(stack),
         overlap=Overlap(
             tensor=overlap.tensor,
@@ -67,6 +69,20 @@ def lower_stack(stack: StackConfig, number_format: Format, workload: Workload) -
             slowdown=overlap.compute_slowdown,
         ),
         merged=float(stack.collectives.merged_copies),
+    )
+
+
+_ACTIVATION_BYTES = 2.0
+"""Activation outside the low-precision products: 16 bits in every format. [B]"""
+
+
+def _kept(stack: StackConfig, number_format: Format) -> Kept:
+    narrow = max(number_format.element_bytes, 1.0)
+    return Kept(
+        product_input=narrow,
+        activation_input=narrow if stack.narrow_activation_inputs else _ACTIVATION_BYTES,
+        attention_output=max(narrow, stack.attention_output_bytes),
+        expert_outputs=float(stack.expert_outputs),
     )
 
 

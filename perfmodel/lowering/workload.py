@@ -46,7 +46,6 @@ def lower_workload(workload: WorkloadConfig, stack: Stack, number_format: Format
             weight=_WEIGHT_BYTES,
             gradient=gradient,
             optimizer=_OPTIMIZER_BYTES[workload.optimizer],
-            product_input=max(number_format.element_bytes, 1.0),
             resident=_WEIGHT_BYTES * stack.resident_weights,
             fresh=_WEIGHT_BYTES * (stack.fresh_gradient and gradient >= _SUM_BYTES),
         ),

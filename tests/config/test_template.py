@@ -37,6 +37,7 @@ def test_a_template_leaves_exactly_the_required_fields_to_fill_in(
 SWITCHES = (
     *("fused_attention", "native_attention", "cuda_graphs", "merged_copies"),
     *("fresh_gradient", "resident_weights", "eager_copies"),
+    *("expert_outputs", "recompute_latent", "narrow_activation_inputs"),
 )
 """Fields of a stack that are true or false."""
 

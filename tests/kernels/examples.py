@@ -9,7 +9,7 @@ from perfmodel_kernels.building import Facility, NodePower
 from perfmodel_kernels.collectives import Library
 from perfmodel_kernels.exposure import Overlap
 from perfmodel_kernels.layout import KEYS, NONE, ZERO1, Layout
-from perfmodel_kernels.memory import Reserve, Widths
+from perfmodel_kernels.memory import Kept, Reserve, Widths
 from perfmodel_kernels.operators import ChipRates, KernelSet
 from perfmodel_kernels.power import ChipPower, Links
 from perfmodel_kernels.schedule import Spread
@@ -67,6 +67,25 @@ EXPERTS = GPT_22B._replace(
     imbalance=1.0,
 )
 """Grouped queries, gated feed-forward, four dense layers and 44 with 64 experts."""
+
+DEEPSEEK_V3 = EXPERTS._replace(
+    hidden=7168.0,
+    heads=128.0,
+    kv_heads=128.0,
+    qk_dim=192.0,
+    v_dim=128.0,
+    latent=1.0,
+    q_rank=1536.0,
+    q_compressed=1.0,
+    kv_rank=512.0,
+    rope_dim=64.0,
+    experts=256.0,
+    top_k=8.0,
+    expert_ffn=2048.0,
+    shared_ffn=2048.0,
+    imbalance=1.0,
+)
+"""Layers of arXiv 2412.19437, section 4.2, as many as above."""
 
 CHIP = ChipRates(
     peak_16bit=1e15,
@@ -142,9 +161,11 @@ STACK = Stack(
         grouped=0.9,
         fused=1.0,
         passes=1.5,
+        latent=0.0,
     ),
     overhead=0.02,
     spread=Spread(between=0.005, within=0.02),
+    kept=Kept(product_input=2.0, activation_input=2.0, attention_output=2.0, expert_outputs=1.0),
     reserve=Reserve(
         framework=6e9, bucket=160e6, fragmentation=0.0, logit=6.0, gathered=2.0, copies=0.0
     ),
@@ -181,9 +202,7 @@ STEP = StepParams(
         length=2048.0,
         dispatch_bytes=1.0,
         cast_bytes=4.0,
-        widths=Widths(
-            weight=2.0, gradient=4.0, optimizer=12.0, product_input=2.0, resident=2.0, fresh=0.0
-        ),
+        widths=Widths(weight=2.0, gradient=4.0, optimizer=12.0, resident=2.0, fresh=0.0),
     ),
     chip=CHIP,
     power=POWER,

@@ -34,6 +34,7 @@ from tests.kernels.compiling import compiled
 from tests.kernels.difference import check_gradient
 from tests.kernels.examples import EXPERTS, GPT_22B, LAYOUT, as_arrays
 
+MODES = (NONE, ATTENTION, PARTS, FULL)
 MATRIX, ATTEND, ELEMENT, AGAIN, TENSOR, CONTEXT, EXPERT, HOST = range(8)
 HIDDEN = Overlap(*(np.float64(value) for value in (1.0, 1.0, 1.0, 1.0, 1.0, 0.0)))
 EXPOSED = Overlap(*(np.float64(0.0) for _ in Overlap._fields))
@@ -59,6 +60,8 @@ TIMES = BlockTimes(
     flop=np.float64(1.0),
     forward_flop=np.float64(1.0),
     attention_flop=np.float64(1.0),
+    latent_forward=np.zeros(5),
+    latent_flop=np.float64(0.0),
 )
 TRAFFIC = StepTraffic(
     gathers=np.array([0.2, 0.3, 40.0, 20.0, 4.0, 2.0, 0.0, 0.0]),
@@ -134,6 +137,18 @@ def test_what_is_recomputed_by_mode(mode, fused, dense):
     assert behind[RECOMPUTE, 0] == pytest.approx(dense)
     assert np.all(ahead[RECOMPUTE] == 0)
     assert np.all(behind[RECOMPUTE, 2:] == 0)  # layers alone are recomputed
+
+
+def test_up_projections_of_latent_attention_are_repeated_with_the_parts_alone():
+    layout = as_arrays(LAYOUT)
+    repeated = TIMES._replace(latent_forward=np.array([0.7, 0.7, 0.0, 0.0, 0.0]))
+
+    def again(mode: float, times: BlockTimes) -> float:
+        placement = place(as_arrays(EXPERTS), layout._replace(recompute=np.asarray(mode)), 2048.0)
+        return float(passes_of(placement, times, TRAFFIC, EXPOSED, 1.0).backward[RECOMPUTE, 0])
+
+    more = {mode: again(mode, repeated) - again(mode, TIMES) for mode in MODES}
+    assert more == {NONE: 0.0, ATTENTION: 0.0, PARTS: pytest.approx(0.7), FULL: 0.0}
 
 
 def test_layers_that_do_not_recompute_add_nothing():

@@ -17,18 +17,29 @@ from perfmodel_kernels.layout import (
     ZERO3,
 )
 from perfmodel_kernels.memory import (
+    Kept,
     MemorySplit,
     buffer_bytes,
     copied_activation_bytes,
     layer_activation_bytes,
     memory_split,
 )
+from perfmodel_kernels.operators import KernelSet
 from perfmodel_kernels.parameters import block_parameters, parameter_count
 from perfmodel_kernels.placement import place
 from perfmodel_kernels.schedule import layout_pipeline
 from tests.kernels.compiling import compiled
 from tests.kernels.difference import check_gradient
-from tests.kernels.examples import EXPERTS, GPT_22B, LAYOUT, SINGLE, STEP, as_arrays, share_of
+from tests.kernels.examples import (
+    DEEPSEEK_V3,
+    EXPERTS,
+    GPT_22B,
+    LAYOUT,
+    SINGLE,
+    STEP,
+    as_arrays,
+    share_of,
+)
 
 GIB = 2.0**30
 WIDTHS, RESERVE = STEP.workload.widths, STEP.stack.reserve
@@ -36,20 +47,26 @@ WIDTHS, RESERVE = STEP.workload.widths, STEP.stack.reserve
 activations = compiled(layer_activation_bytes)
 
 
+def software(fused: float, width: float = 2.0, **changed: float) -> tuple[KernelSet, Kept]:
+    """Kernels and what they keep, inputs of products in the given width."""
+    kernels = STEP.stack.kernels._replace(fused=fused, latent=changed.pop("latent", 0.0))
+    kept = STEP.stack.kept._replace(product_input=width, attention_output=width)
+    return as_arrays(kernels), as_arrays(kept._replace(**changed))
+
+
 copies = compiled(copied_activation_bytes)
 
 
-def placed_split(model, layout, length, fused, kept=(WIDTHS, RESERVE)) -> MemorySplit:
-    widths, reserve = kept
-    return memory_split(place(model, layout, length), widths, reserve, fused)
+def placed_split(model, layout, length, states, held) -> MemorySplit:
+    return memory_split(place(model, layout, length), *states, *held)
 
 
 split_of = compiled(placed_split)
 
 
 def memory(model, layout, fused=1.0, *, widths=WIDTHS, reserve=RESERVE) -> MemorySplit:
-    numbers = (as_arrays(model), as_arrays(layout), 2048.0, fused)
-    split = split_of(*numbers, (as_arrays(widths), as_arrays(reserve)))
+    numbers = (as_arrays(model), as_arrays(layout), 2048.0)
+    split = split_of(*numbers, (as_arrays(widths), as_arrays(reserve)), software(fused))
     return MemorySplit(*(float(part) for part in split))
 
 
@@ -91,7 +108,7 @@ def published(name: str, sequence_parallel: bool = True):
 
 def kept_per_layer(name: str, recompute: float, sequence_parallel: bool) -> float:
     model, share, _ = published(name, sequence_parallel)
-    return float(activations(model, share, recompute, 0.0, 2.0)[0])
+    return float(activations(model, share, recompute, *software(0.0))[0])
 
 
 def kept(name: str, recompute: float, sequence_parallel: bool) -> float:
@@ -171,15 +188,84 @@ def test_a_layer_follows_the_closed_form(tp, length, name):
         (share, FULL, 2.0),
     ]
     for held, mode, factor in forms:
-        found = float(activations(model, held, mode, 0.0, 2.0)[0])
+        found = float(activations(model, held, mode, *software(0.0))[0])
         assert found == pytest.approx(tokens * h * factor, rel=1e-3)
 
 
 def test_fused_attention_never_keeps_the_score_matrix():
     model, share, _ = published("22B")
     long = share._replace(tokens=share.tokens * 8, length=share.length * 8)
-    short = activations(model, share, NONE, 1.0, 2.0)[0]
-    assert float(activations(model, long, NONE, 1.0, 2.0)[0]) == pytest.approx(8 * float(short))
+    short = activations(model, share, NONE, *software(1.0))[0]
+    assert float(activations(model, long, NONE, *software(1.0))[0]) == pytest.approx(
+        8 * float(short)
+    )
+
+
+UNSPLIT = share_of(SINGLE._replace(micro_batch=1.0), 4096.0)
+
+
+def expert_layer(recompute: float, width: float = 2.0, **changed: float) -> float:
+    """Bytes of an expert layer of DeepSeek-V3 for 4,096 tokens on one chip."""
+    held = software(1.0, width, **changed)
+    return float(activations(as_arrays(DEEPSEEK_V3), UNSPLIT, recompute, *held)[1])
+
+
+SAVED = {
+    # arXiv 2603.07685, tables 11, 17 and 20: DeepSeek-V3 in BF16, micro-batches of 4,096 tokens,
+    # nothing recomputed: 131.0 GB of activations, less with one measure [GB]
+    "weights of the router ahead of the second product": (26.3, {"expert_outputs": 0.0}),
+    "up-projections of latent attention": (30.4, {"latent": 1.0}),
+}
+
+
+@pytest.mark.parametrize("measure", SAVED)
+def test_savings_on_mixtures_of_experts_are_those_published(measure):
+    saved, changed = SAVED[measure]
+    mode = PARTS if "latent" in changed else NONE
+    found = expert_layer(mode) - expert_layer(mode, **changed)
+    assert found / expert_layer(NONE) == pytest.approx(saved / 131.0, rel=0.02)
+
+
+def test_latent_attention_computed_again_leaves_its_output_and_low_ranks():
+    # bytes of a token, by hand: residuals, output of attention and its statistics, low ranks,
+    # inputs and outputs of experts, gates and products of 9 experts, scores of the router
+    by_hand = 4 * 7168 + 128 * (2 * 128 + 4) + 2 * (1536 + 512)
+    by_hand += 8 * 4 * 7168 + 9 * 2 * 2 * 2048 + 8 * 256
+    assert expert_layer(PARTS, latent=1.0) == pytest.approx(4096 * by_hand, rel=1e-12)
+
+
+def test_latent_attention_is_kept_while_nothing_of_the_parts_is_computed_again():
+    for mode in (NONE, ATTENTION):
+        assert expert_layer(mode, latent=1.0) == expert_layer(mode)
+
+
+def test_attention_of_full_width_is_kept_under_any_recompute_of_parts():
+    found = [activations(GPT_22B, UNSPLIT, PARTS, *software(1.0, latent=on)) for on in (0.0, 1.0)]
+    np.testing.assert_array_equal(*found)
+
+
+def test_narrow_inputs_of_activations_take_half_the_bytes_of_gates_and_products():
+    saved = expert_layer(PARTS) - expert_layer(PARTS, activation_input=1.0)
+    assert saved == pytest.approx(4096 * 9 * 2 * 2048, rel=1e-12)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    mode=st.sampled_from([NONE, ATTENTION, PARTS, FULL]),
+    latent=st.sampled_from([0.0, 1.0]),
+    outputs=st.sampled_from([0.0, 1.0]),
+    width=st.sampled_from([1.0, 2.0]),
+)
+def test_keeping_less_never_takes_more(mode, latent, outputs, width):
+    less = expert_layer(
+        mode,
+        width,
+        latent=latent,
+        expert_outputs=outputs,
+        activation_input=width,
+        attention_output=width,
+    )
+    assert 0.0 < less <= expert_layer(mode)
 
 
 degrees = st.sampled_from([1.0, 2.0, 4.0, 8.0])
@@ -192,7 +278,7 @@ fusion = st.sampled_from([0.0, 1.0])
 def test_recomputing_more_never_keeps_more(model, tp, cp, fused, width):
     share = share_of(LAYOUT._replace(tp=tp, cp=cp), 2048.0)
     modes = (NONE, ATTENTION, PARTS, FULL)
-    held = [np.asarray(activations(model, share, mode, fused, width)) for mode in modes]
+    held = [np.asarray(activations(model, share, mode, *software(fused, width))) for mode in modes]
     for less, more in zip(held[1:], held[:-1], strict=True):
         assert np.all(less <= more)
 
@@ -200,8 +286,8 @@ def test_recomputing_more_never_keeps_more(model, tp, cp, fused, width):
 @settings(max_examples=30, deadline=None)
 @given(model=models, tp=degrees, fused=fusion, mode=st.sampled_from([NONE, ATTENTION, PARTS, FULL]))
 def test_more_tensor_ranks_never_keep_more(model, tp, fused, mode):
-    few = activations(model, share_of(LAYOUT._replace(tp=tp), 2048.0), mode, fused, 2.0)
-    many = activations(model, share_of(LAYOUT._replace(tp=2 * tp), 2048.0), mode, fused, 2.0)
+    few = activations(model, share_of(LAYOUT._replace(tp=tp), 2048.0), mode, *software(fused))
+    many = activations(model, share_of(LAYOUT._replace(tp=2 * tp), 2048.0), mode, *software(fused))
     assert np.all(np.asarray(many) <= np.asarray(few))
 
 
@@ -278,7 +364,7 @@ def test_copies_are_none_negative_and_less_than_a_layer_without_them(model, tp, 
     share = share_of(LAYOUT._replace(tp=tp), 2048.0)
     found = np.asarray(copies(model, share, mode))
     assert np.all(found >= 0.0)
-    assert np.all(found <= np.asarray(activations(model, share, NONE, 1.0, 2.0)))
+    assert np.all(found <= np.asarray(activations(model, share, NONE, *software(1.0))))
 
 
 def test_copies_of_eager_software_are_kept_by_every_layer():
@@ -383,7 +469,7 @@ def test_gradient_of_the_activations_equals_the_difference(field):
 
     def bytes_kept(value):
         model = GPT_22B._replace(**{field: value})
-        return layer_activation_bytes(model, share, NONE, 0.0, 2.0)[0]
+        return layer_activation_bytes(model, share, NONE, *software(0.0))[0]
 
     check_gradient(bytes_kept, getattr(GPT_22B, field), 1)
 
@@ -400,6 +486,19 @@ def test_gradient_of_the_copies_equals_the_difference(field):
 
 def test_gradient_of_the_memory_of_a_longer_sequence_equals_the_difference():
     def total(length):
-        return sum(placed_split(as_arrays(GPT_22B), as_arrays(LAYOUT), length, 1.0))
+        states = (as_arrays(WIDTHS), as_arrays(RESERVE))
+        placed = (as_arrays(GPT_22B), as_arrays(LAYOUT), length)
+        return sum(placed_split(*placed, states, software(1.0)))
 
     check_gradient(total, 2048.0, 1)
+
+
+@pytest.mark.parametrize("field", ["v_dim", "q_rank", "expert_ffn", "hidden"])
+def test_gradient_of_what_latent_attention_and_experts_keep_equals_the_difference(field):
+    held = software(1.0, 1.0, latent=1.0, expert_outputs=0.0, activation_input=1.0)
+
+    def bytes_kept(value):
+        model = DEEPSEEK_V3._replace(**{field: value})
+        return layer_activation_bytes(model, UNSPLIT, PARTS, *held)[1]
+
+    check_gradient(bytes_kept, getattr(DEEPSEEK_V3, field), 1)

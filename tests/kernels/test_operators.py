@@ -17,7 +17,17 @@ from perfmodel_kernels.power import ChipPower, Links
 from perfmodel_kernels.transformer import IS_LAYER
 from tests.kernels.compiling import compiled
 from tests.kernels.difference import check_gradient
-from tests.kernels.examples import CHIP, EXPERTS, GPT_22B, LAYOUT, LINKS, POWER, STACK, as_arrays
+from tests.kernels.examples import (
+    CHIP,
+    DEEPSEEK_V3,
+    EXPERTS,
+    GPT_22B,
+    LAYOUT,
+    LINKS,
+    POWER,
+    STACK,
+    as_arrays,
+)
 
 KERNELS = STACK.kernels
 DENSE, EXPERT, PREDICTION, EMBEDDING, OUTPUT = range(5)
@@ -258,3 +268,45 @@ def test_waiting_and_streaming_lie_between_idle_and_the_cap():
     found = times()
     assert POWER.idle < float(found.waiting) < float(found.streaming) < POWER.cap
     assert float(found.streaming) == pytest.approx(70.0 + 80.0 + 3e12 * 80e-12)
+
+
+LATENT = KERNELS._replace(latent=1.0)
+
+
+def test_only_software_that_computes_latent_attention_again_spends_time_on_it():
+    for kernels, model in ((KERNELS, DEEPSEEK_V3), (LATENT, GPT_22B)):
+        found = times(kernels=kernels, model=model)
+        assert not np.asarray(found.latent_forward).any()
+        assert float(found.latent_flop) == 0.0
+
+
+def test_flop_of_up_projections_are_those_of_their_matrices():
+    # arXiv 2412.19437, section 4.2: 1,536 to 128 heads of 192, 512 to 128 heads of 128 and 128
+    found = times(kernels=LATENT, model=DEEPSEEK_V3)
+    matrices = 1536 * 128 * 192 + 512 * 128 * (128 + 128)
+    tokens = LAYOUT.micro_batch * 2048 / LAYOUT.cp
+    by_hand = 2 * tokens / LAYOUT.tp * matrices * DEEPSEEK_V3.layers / LAYOUT.pp
+    assert float(found.latent_flop) == pytest.approx(by_hand, rel=1e-12)
+
+
+@settings(max_examples=30, deadline=None)
+@given(tp=st.sampled_from([1.0, 2.0, 4.0, 8.0]), cap=st.sampled_from([300.0, 500.0, 1e9]))
+def test_up_projections_take_a_part_of_the_products_and_never_beat_the_roofline(tp, cap):
+    layout, power = LAYOUT._replace(tp=tp), POWER._replace(cap=cap)
+    found = times(kernels=LATENT, model=DEEPSEEK_V3, layout=layout, power=power)
+    repeated = np.asarray(found.latent_forward)
+    assert np.all(repeated <= np.asarray(found.matrix_forward))
+    assert not repeated[~IS_LAYER].any()
+    mean = np.asarray(mean_over_stages(place(DEEPSEEK_V3, as_arrays(layout), 2048.0))) * repeated
+    assert mean.sum() >= float(found.latent_flop) / (CHIP.peak_low * POWER.highest)
+
+
+def test_gradient_of_the_up_projections_equals_the_difference():
+    fixed = [as_arrays(part) for part in (LAYOUT, CHIP, LATENT, UNLIMITED, QUIET)]
+    layout, chip, kernels, *electrical = fixed
+
+    def spent(value):
+        model = as_arrays(DEEPSEEK_V3)._replace(q_rank=value)
+        return timed(model, layout, chip, kernels, tuple(electrical)).latent_forward[0]
+
+    check_gradient(spent, 1536.0, 1)

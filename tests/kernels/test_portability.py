@@ -94,6 +94,7 @@ SENDS = max_plus.Sends(np.ones(4), 0.5)
 PHASES = timeline.PhaseTimes(np.ones((9, 4)), np.ones((9, 4)), np.ones(4), np.ones(4))
 TAIL = timeline.Tail(np.ones(4), 1.0, np.ones(4), 1.0)
 PLACEMENT = jax.eval_shape(placement.place, EXPERTS, LAYOUT, 2048.0)
+HELD = (STACK.reserve, STACK.kernels, STACK.kept)
 PAYLOADS = traffic.Payloads(np.ones(8), 1.0, 1.0, exchange.Routing(1.0, 1.0, 1.0), *([1.0] * 3))
 TRAFFIC = jax.eval_shape(traffic.step_traffic, PAYLOADS, LAYOUT, NETWORK, LIBRARY)
 TIMES = jax.eval_shape(operators.block_times, PLACEMENT, CHIP, STACK.kernels, POWER, LINKS)
@@ -161,10 +162,10 @@ KERNELS: dict[Callable, tuple] = {
         LAYOUT,
     ),
     placement.sharded: (PLACEMENT.held, 1.0, 1.0),
-    memory.layer_activation_bytes: (EXPERTS, SHARE, 0.0, 1.0, 2.0),
+    memory.layer_activation_bytes: (EXPERTS, SHARE, 0.0, STACK.kernels, STACK.kept),
     memory.kept_bytes: (LAYOUT, np.ones(2), np.ones(2)),
-    memory.memory_by_stage: (PLACEMENT, STEP.workload.widths, STACK.reserve, 1.0),
-    memory.memory_split: (PLACEMENT, STEP.workload.widths, STACK.reserve, 1.0),
+    memory.memory_by_stage: (PLACEMENT, STEP.workload.widths, *HELD),
+    memory.memory_split: (PLACEMENT, STEP.workload.widths, *HELD),
     memory.copied_activation_bytes: (EXPERTS, SHARE, 0.0),
     memory.buffer_bytes: (PLACEMENT, 2.0, STACK.reserve),
     topology.ranks_within: (GROUPS, NETWORK),

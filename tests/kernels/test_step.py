@@ -21,7 +21,16 @@ from perfmodel_kernels.layout import (
 )
 from perfmodel_kernels.schedule import DUALPIPE, GPIPE, ONE_F_ONE_B, ZERO_BUBBLE
 from perfmodel_kernels.step import FEASIBLE, OUT_OF_MEMORY, StepMetrics, TimeSplit
-from tests.kernels.examples import EXPERTS, GPT_22B, LAYOUT, LIBRARY, SINGLE, SITE, STACK
+from tests.kernels.examples import (
+    DEEPSEEK_V3,
+    EXPERTS,
+    GPT_22B,
+    LAYOUT,
+    LIBRARY,
+    SINGLE,
+    SITE,
+    STACK,
+)
 
 SHIPPED = Library()
 
@@ -254,6 +263,21 @@ def test_hardware_flop_exceed_model_flop_by_what_is_recomputed(evaluation):
     layers = 12 * 48 * 6144**2 + 48 * 2048 * 6144  # products and causal attention, per token
     tokens = 8 * 2 * 2048 / (4 * 2 * 4)
     assert per_step[1] - per_step[0] == pytest.approx(2 * layers * tokens, rel=1e-9)
+
+
+def test_latent_attention_computed_again_trades_time_and_flop_for_memory(evaluation):
+    layout = LAYOUT._replace(recompute=PARTS)
+    kernels = STACK.kernels._replace(latent=1.0)
+    site = with_model(DEEPSEEK_V3)
+    again = site._replace(step=site.step._replace(stack=site.step.stack._replace(kernels=kernels)))
+    kept, repeated = evaluation(site, layout).step, evaluation(again, layout).step
+    assert float(repeated.memory) < float(kept.memory)
+    assert float(repeated.time_split.recompute) > float(kept.time_split.recompute)
+    assert float(repeated.time_split.matrix) == pytest.approx(float(kept.time_split.matrix))
+    done = [float(step.hardware_flop_rate * step.step_time) for step in (kept, repeated)]
+    matrices = 1536 * 128 * 192 + 512 * 128 * (128 + 128)
+    tokens = 8 * 2 * 2048 / (4 * 2 * 4)  # per chip and step over tensor, context and pipeline ranks
+    assert done[1] - done[0] == pytest.approx(2 * tokens * matrices * 48, rel=1e-9)
 
 
 def test_memory_over_the_capacity_is_marked_and_stays_a_number(evaluation):

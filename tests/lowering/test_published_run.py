@@ -11,7 +11,7 @@ from perfmodel.lowering.published_blanks import completed, corrected
 from perfmodel.lowering.published_layout import layout_of, precision_of
 from perfmodel.lowering.published_machine import device_of, fabric_of, slice_axes
 from perfmodel.lowering.published_run import Run, Unmodelled, configs, lower_runs, reader
-from perfmodel.lowering.published_stack import stack_name
+from perfmodel.lowering.published_stack import stack_changes, stack_name
 
 SHIPPED = Library()
 READER = reader(SHIPPED)
@@ -272,6 +272,17 @@ def test_recompute_is_a_mode_and_a_number_of_layers(changes, mode, layers):
     found = layout_of(full, model(**changes))
     assert not isinstance(found, str)
     assert (found.recompute, found.recompute_layers) == (mode, layers)
+
+
+@pytest.mark.parametrize(
+    ("parts", "again"),
+    [("mla_up_proj", True), ("mla_up_proj+layernorm", True), ("layernorm", False)],
+)
+def test_a_row_of_latent_attention_says_whether_its_up_projections_are_computed_again(parts, again):
+    changes = stack_changes(row(attention="mla", recompute_mode="selective", recompute_parts=parts))
+    assert dict(changes)["recompute_latent"] is again
+    plain = stack_changes(row(attention="gqa", recompute_parts=parts))
+    assert "recompute_latent" not in dict(plain)
 
 
 def test_what_a_row_states_of_its_software_replaces_the_stack():

@@ -26,6 +26,33 @@ def test_a_stack_passes_through_and_takes_widths_from_the_format(routed):
     assert found.reserve.logit == stack.logit_bytes
     assert found.reserve.gathered == stack.gathered_layers
     assert found.reserve.copies == float(stack.eager_copies)
+    assert found.kept.expert_outputs == float(stack.expert_outputs)
+    assert found.kernels.latent == float(stack.recompute_latent)
+
+
+@pytest.mark.parametrize(
+    ("precision", "width"), [("bf16", 2.0), ("fp8", 1.0), ("mxfp8", 1.0 + 1 / 32), ("nvfp4", 1.0)]
+)
+def test_inputs_of_products_are_kept_in_their_format_and_others_in_sixteen_bits(
+    library, precision, width
+):
+    job = JOB.model_copy(update={"precision": precision})
+    number_format = format_on(library.load("chips", "b200"), job)
+    stack = library.load("stacks", "megatron-core-2025")
+    kept = lower_stack(stack, number_format, job).kept
+    assert kept.product_input == kept.attention_output == width
+    assert kept.activation_input == 2.0
+
+
+def test_software_of_deepseek_keeps_what_its_report_says(library):
+    # arXiv 2412.19437, section 3.3.3: E5M6 behind attention, FP8 ahead of SwiGLU
+    job = JOB.model_copy(update={"precision": "fp8"})
+    number_format = format_on(library.load("chips", "h800"), job)
+    kept = lower_stack(library.load("stacks", "inhouse"), number_format, job).kept
+    assert kept == (1.0, 1.0, 1.5, 0.0)
+    wide = format_on(library.load("chips", "h800"), JOB.model_copy(update={"precision": "bf16"}))
+    kept = lower_stack(library.load("stacks", "inhouse"), wide, job).kept
+    assert kept[:3] == (2.0, 2.0, 2.0)
 
 
 def test_fused_attention_is_a_number(library):

@@ -111,6 +111,15 @@ class Stack(Named):
     """Bytes that the loss keeps at once of one logit and its gradient."""
     eager_copies: bool
     """Rotated queries and keys and the activated gate are kept beside what they come from."""
+    expert_outputs: bool
+    """Outputs of experts are kept for the gradient of the router's weights; else these enter ahead
+    of an expert's second product."""
+    recompute_latent: bool
+    """Recompute of parts covers the up-projections of latent attention."""
+    narrow_activation_inputs: bool
+    """Inputs of activation functions are kept in the format of the products."""
+    attention_output_bytes: Positive
+    """Fewest bytes in which an element of the output of attention is kept."""
     bucket: Bytes
     """Bucket of the gradient reduction. [B]"""
     memory_reserve: Bytes
