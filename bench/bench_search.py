@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from perfmodel.config.library import Library
-from perfmodel.search.layouts import USUAL
-from perfmodel.search.space import blocks, space
+from perfmodel.spaces.layouts import USUAL
+from perfmodel.spaces.space import blocks, space
 from perfmodel.studies.best_layout import best_row, job
 
 

@@ -9,8 +9,8 @@ from perfmodel.config.library import Library
 from perfmodel.config.schema.scenario import Scenario
 from perfmodel.engine.search import search, work_of
 from perfmodel.lowering.site import lower_site
-from perfmodel.search.layouts import WIDE
-from perfmodel.search.space import Block, Space, blocks, space
+from perfmodel.spaces.layouts import WIDE
+from perfmodel.spaces.space import Block, Space, blocks, space
 from perfmodel.studies.best_layout import best_row, job
 
 POINTS = 1_000_000

@@ -147,7 +147,7 @@ def search(
         All that is wrong with what is asked.
     """
     from perfmodel.engine.search_kernel import KEEP, OBJECTIVES, RESPECTS
-    from perfmodel.search.layouts import AXES
+    from perfmodel.spaces.layouts import AXES
     from perfmodel.studies.bounds import parse_bounds
     from perfmodel.studies.layout_search import Asked, search_layouts
 

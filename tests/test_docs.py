@@ -15,8 +15,8 @@ import pytest
 import perfmodel_kernels
 from perfmodel.lowering import fabric, precision
 from perfmodel.results.columns import COLUMNS
-from perfmodel.search.layouts import Axes
-from perfmodel.search.legality import IDLE_LAYERS
+from perfmodel.spaces.layouts import Axes
+from perfmodel.spaces.legality import IDLE_LAYERS
 from perfmodel_kernels.transformer import (
     ELEMENTWISE,
     ELEMENTWISE_BLOCKS,
@@ -45,7 +45,7 @@ KERNELS = [
     for module in pkgutil.iter_modules(perfmodel_kernels.__path__)
     if not module.name.startswith("_")
 ]
-HOUSE = ("lowering", "search", "engine", "studies", "results")
+HOUSE = ("lowering", "spaces", "engine", "studies", "results")
 
 Cells = list[str]
 

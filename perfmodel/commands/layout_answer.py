@@ -15,8 +15,8 @@ from perfmodel.results.atomic import check_folder
 from perfmodel.results.canonical import csv_text, json_text
 from perfmodel.results.parquet import write
 from perfmodel.results.provenance import Provenance, installed_versions
-from perfmodel.search.layouts import AXES
-from perfmodel.search.legality import REASONS
+from perfmodel.spaces.layouts import AXES
+from perfmodel.spaces.legality import REASONS
 from perfmodel.studies.bounds import Bounds, parse_bounds
 from perfmodel.studies.legality import check_layout
 from perfmodel.studies.requirement import Requirement, parse_requirements, unmet

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from itertools import chain
 from typing import Any
 
-from perfmodel.search.space import Block, Space, blocks
+from perfmodel.spaces.space import Block, Space, blocks
 from perfmodel.studies.layout_search import Watch
 from perfmodel.views.terminal import progress
 

@@ -12,7 +12,7 @@ from jax import lax
 
 from perfmodel.engine.batching import hoist
 from perfmodel.engine.store import Programs, stored
-from perfmodel.search.layouts import Layouts
+from perfmodel.spaces.layouts import Layouts
 from perfmodel_kernels.layout import Layout
 from perfmodel_kernels.site import Evaluation, SiteParams, evaluate
 

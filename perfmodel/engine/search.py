@@ -25,8 +25,8 @@ from perfmodel.engine.search_kernel import (
     Options,
 )
 from perfmodel.engine.search_programs import Work, padded, programs
-from perfmodel.search.layouts import FIELDS, GROUP, MODE, Layouts
-from perfmodel.search.space import Block, Space, blocks
+from perfmodel.spaces.layouts import FIELDS, GROUP, MODE, Layouts
+from perfmodel.spaces.space import Block, Space, blocks
 from perfmodel_kernels.site import Evaluation, SiteParams
 
 

@@ -18,8 +18,8 @@ from perfmodel.engine.reduction import (
     unbeaten,
     widened,
 )
-from perfmodel.search.layouts import BASE, FIELDS, GROUP, MODE, SHAPE
-from perfmodel.search.space import distinct
+from perfmodel.spaces.layouts import BASE, FIELDS, GROUP, MODE, SHAPE
+from perfmodel.spaces.space import distinct
 from perfmodel_kernels.layout import Layout
 from perfmodel_kernels.site import Evaluation
 

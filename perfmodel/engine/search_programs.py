@@ -30,7 +30,7 @@ from perfmodel.engine.search_kernel import (
     Options,
 )
 from perfmodel.engine.store import Programs, stored
-from perfmodel.search.layouts import BASE, FIELDS, GROUP, MODE, SHAPE
+from perfmodel.spaces.layouts import BASE, FIELDS, GROUP, MODE, SHAPE
 from perfmodel_kernels.layout import Layout
 from perfmodel_kernels.site import evaluate
 

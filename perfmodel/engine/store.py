@@ -20,7 +20,7 @@ from jax.experimental.serialize_executable import deserialize_and_load, serializ
 
 from perfmodel.results.atomic import whole_file
 
-SOURCES = ("perfmodel_kernels", "perfmodel.engine", "perfmodel.search")
+SOURCES = ("perfmodel_kernels", "perfmodel.engine", "perfmodel.spaces")
 """Packages whose text decides what a program computes."""
 
 

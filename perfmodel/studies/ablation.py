@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from perfmodel.config.schema.scenario import Scenario
 from perfmodel.engine.run import evaluate_few
 from perfmodel.lowering.site import lower_site
-from perfmodel.search.layouts import alone
+from perfmodel.spaces.layouts import alone
 from perfmodel.studies.best_layout import Row, layout_of, metrics
 from perfmodel.studies.effects import EFFECTS, Point
 from perfmodel.studies.power_cap import with_cap

@@ -10,8 +10,8 @@ from perfmodel.config.schema.scenario import Scenario
 from perfmodel.engine.ceilings import Ceilings, clock, measure
 from perfmodel.engine.search import Limits, search, work_of
 from perfmodel.lowering.site import lower_site
-from perfmodel.search.layouts import GROUP, WIDE, Layouts
-from perfmodel.search.space import Block, Space, blocks, space, written
+from perfmodel.spaces.layouts import GROUP, WIDE, Layouts
+from perfmodel.spaces.space import Block, Space, blocks, space, written
 from perfmodel.studies.best_layout import job
 from perfmodel.studies.gradient_cost import gradient_ratio
 

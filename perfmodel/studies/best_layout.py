@@ -13,9 +13,9 @@ from perfmodel.lowering.layout import describe, lower_layout
 from perfmodel.lowering.precision import format_on
 from perfmodel.lowering.site import lower_site
 from perfmodel.results.columns import SITE, STEP, TIME_SPLIT, Column
-from perfmodel.search.layouts import Axes, alone
-from perfmodel.search.legality import Job
-from perfmodel.search.space import Block, Space, blocks, space
+from perfmodel.spaces.layouts import Axes, alone
+from perfmodel.spaces.legality import Job
+from perfmodel.spaces.space import Block, Space, blocks, space
 from perfmodel_kernels.layout import Layout
 from perfmodel_kernels.site import Evaluation, SiteParams
 

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perfmodel.results.columns import COLUMNS, SITE, STEP
-from perfmodel.search.layouts import FIELDS
-from perfmodel.search.space import Grid
+from perfmodel.spaces.layouts import FIELDS
+from perfmodel.spaces.space import Grid
 from perfmodel.studies.requirement import Requirement, parse_requirements
 
 KEYS = (*FIELDS, *(column.key for column in (*STEP, *SITE)))

@@ -13,8 +13,8 @@ from perfmodel.lowering.hardware import with_figures
 from perfmodel.lowering.layout import RECOMPUTE, SHARDING, word
 from perfmodel.lowering.site import lower_site
 from perfmodel.results.columns import COLUMNS
-from perfmodel.search.legality import Job
-from perfmodel.search.space import Space, blocks, space
+from perfmodel.spaces.legality import Job
+from perfmodel.spaces.space import Space, blocks, space
 from perfmodel.studies.best_layout import NO_LAYOUT, OUT_OF_MEMORY, Row, best_row, job, layout_row
 from perfmodel.studies.design_question import COST, Budget, Design
 from perfmodel.studies.design_step import (

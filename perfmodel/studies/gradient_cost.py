@@ -9,7 +9,7 @@ import numpy as np
 
 from perfmodel.engine.ceilings import clock
 from perfmodel.engine.run import compiled, flat
-from perfmodel.search.layouts import Layouts
+from perfmodel.spaces.layouts import Layouts
 from perfmodel_kernels.layout import Layout
 from perfmodel_kernels.site import SiteParams, evaluate
 

@@ -15,9 +15,9 @@ from perfmodel.engine.search_kernel import NET
 from perfmodel.lowering.layout import lower_layout
 from perfmodel.lowering.site import lower_site
 from perfmodel.results.columns import TIME_SPLIT
-from perfmodel.search.layouts import Axes, alone
-from perfmodel.search.legality import OUT_OF_MEMORY
-from perfmodel.search.space import Block, Space, blocks, space
+from perfmodel.spaces.layouts import Axes, alone
+from perfmodel.spaces.legality import OUT_OF_MEMORY
+from perfmodel.spaces.space import Block, Space, blocks, space
 from perfmodel.studies.best_layout import Row, job, layout_row
 from perfmodel.studies.bounds import Bounds
 from perfmodel.studies.coupled import AIMS, Beside, coupling_of, with_outcome

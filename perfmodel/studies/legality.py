@@ -6,7 +6,7 @@ from perfmodel.config.faults import Fault, refuse
 from perfmodel.config.schema.scenario import Scenario
 from perfmodel.config.schema.workload import Layout
 from perfmodel.lowering.layout import lower_layout
-from perfmodel.search.legality import RULES, Job
+from perfmodel.spaces.legality import RULES, Job
 from perfmodel.studies.best_layout import job
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from perfmodel.config.schema.scenario import Scenario
 from perfmodel.engine.run import evaluate_few
 from perfmodel.lowering.site import lower_site
-from perfmodel.search.layouts import alone
+from perfmodel.spaces.layouts import alone
 from perfmodel.studies.best_layout import Row, layout_of, metrics
 from perfmodel_kernels.layout import Layout
 from perfmodel_kernels.site import SiteParams

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from perfmodel.config.schema.scenario import Scenario
-from perfmodel.search.layouts import Axes
+from perfmodel.spaces.layouts import Axes
 from perfmodel.studies.best_layout import Row, best_row
 from perfmodel.studies.scaling import GROWING, batch_at
 

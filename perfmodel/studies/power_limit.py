@@ -7,7 +7,7 @@ import numpy as np
 
 from perfmodel.config.schema.scenario import Scenario
 from perfmodel.lowering.site import lower_site
-from perfmodel.search.layouts import Axes
+from perfmodel.spaces.layouts import Axes
 from perfmodel.studies.best_layout import Row, best_row, layout_of
 from perfmodel.studies.power_cap import at_cap, with_cap
 from perfmodel.studies.uncertainty import error_bars

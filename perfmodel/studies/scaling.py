@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from perfmodel.config.schema.scenario import Scenario
 from perfmodel.config.schema.workload import Workload
-from perfmodel.search.layouts import Axes
+from perfmodel.spaces.layouts import Axes
 from perfmodel.studies.best_layout import Row, best_row
 
 FIXED, GROWING = "fixed batch", "batch grows to critical"

@@ -21,9 +21,9 @@ from perfmodel.lowering.scenarios import (
 )
 from perfmodel.lowering.site import lower_site
 from perfmodel.results.columns import SITE, STEP, TIME_SPLIT
-from perfmodel.search.layouts import AXES
-from perfmodel.search.legality import OUT_OF_MEMORY, REASONS, RULES, Job, broken
-from perfmodel.search.space import blocks, space
+from perfmodel.spaces.layouts import AXES
+from perfmodel.spaces.legality import OUT_OF_MEMORY, REASONS, RULES, Job, broken
+from perfmodel.spaces.space import blocks, space
 from perfmodel.studies.best_layout import NO_LAYOUT, generated, job, layout_row, value_of
 from perfmodel.studies.best_layout import OUT_OF_MEMORY as NOWHERE_FITS
 from perfmodel.studies.bounds import Bounds, parse_bounds

@@ -15,7 +15,7 @@ from perfmodel.lowering.layout import lower_layout
 from perfmodel.lowering.precision import format_on
 from perfmodel.lowering.published_power import SMALL, Job, metered_job, metered_machine
 from perfmodel.lowering.site import lower_site
-from perfmodel.search.layouts import alone
+from perfmodel.spaces.layouts import alone
 from perfmodel.studies.best_layout import best_row, layout_of, metrics
 from perfmodel.studies.fitting import Parameter
 from perfmodel.studies.power_rows import job_scenario, middle, runs_small_model

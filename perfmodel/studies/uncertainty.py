@@ -8,7 +8,7 @@ from perfmodel.config.intervals import shipped_intervals
 from perfmodel.config.schema.scenario import Scenario
 from perfmodel.engine.run import evaluate_few
 from perfmodel.lowering.site import lower_site
-from perfmodel.search.layouts import alone
+from perfmodel.spaces.layouts import alone
 from perfmodel.studies.best_layout import Row, layout_of
 from perfmodel.studies.envelope import outside
 from perfmodel.studies.measured_envelope import Job, unmeasured

@@ -8,7 +8,7 @@ import numpy as np
 from perfmodel.config.schema.scenario import Scenario
 from perfmodel.engine.run import evaluate_few
 from perfmodel.lowering.site import lower_site
-from perfmodel.search.layouts import Layouts
+from perfmodel.spaces.layouts import Layouts
 from perfmodel.studies.best_layout import Row, layout_of, metrics
 from perfmodel.studies.coupled import AIMS
 from perfmodel.studies.run_intervals import SPREADS

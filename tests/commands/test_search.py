@@ -13,8 +13,8 @@ import pytest
 from perfmodel import cli
 from perfmodel.commands import watched
 from perfmodel.commands.outputs import schema_of
-from perfmodel.search.legality import REASONS
-from perfmodel.search.space import Block, Space, blocks
+from perfmodel.spaces.legality import REASONS
+from perfmodel.spaces.space import Block, Space, blocks
 
 WORDS = ("search", "ai-factory", "llama3-8b", "site.chips=64", "workload.batch.sequences=128")
 SMALL = ("--axes", "few", "--decide", "2", "--top", "4")

@@ -4,8 +4,8 @@ import pytest
 
 from perfmodel.config.library import Library
 from perfmodel.lowering.site import lower_site
-from perfmodel.search.layouts import Axes, Layouts
-from perfmodel.search.space import Space, space, written
+from perfmodel.spaces.layouts import Axes, Layouts
+from perfmodel.spaces.space import Space, space, written
 from perfmodel.studies.best_layout import job
 from perfmodel_kernels.site import SiteParams
 

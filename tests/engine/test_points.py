@@ -6,7 +6,7 @@ import numpy as np
 from perfmodel.engine import points as engine
 from perfmodel.engine.points import evaluate_points
 from perfmodel.engine.run import evaluate_few, flat
-from perfmodel.search.layouts import Layouts
+from perfmodel.spaces.layouts import Layouts
 from perfmodel_kernels.site import SiteParams
 
 

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 
 from perfmodel.engine.run import FEW, evaluate_few, evaluation_structure, flat
-from perfmodel.search.layouts import Layouts, alone
+from perfmodel.spaces.layouts import Layouts, alone
 from perfmodel_kernels.site import SiteParams, evaluate
 from tests.kernels.compiling import compiled
 from tests.kernels.examples import as_arrays

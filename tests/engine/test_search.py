@@ -12,8 +12,8 @@ import pytest
 from perfmodel.engine.coupling import Coupling, Price, net_rate
 from perfmodel.engine.search import KEEP, RESPECTS, Found, Limits, search
 from perfmodel.engine.search_kernel import NET
-from perfmodel.search.layouts import FIELDS, Layouts
-from perfmodel.search.space import Space, blocks
+from perfmodel.spaces.layouts import FIELDS, Layouts
+from perfmodel.spaces.space import Space, blocks
 from perfmodel_kernels.layout import Layout
 from perfmodel_kernels.site import Evaluation, SiteParams, evaluate
 from tests.kernels.compiling import QUICK_FLAGS, compiled
@@ -191,7 +191,7 @@ from perfmodel.engine import search as engine
 from tests.engine.conftest import SMALL
 from perfmodel.config.library import Library
 from perfmodel.lowering.site import lower_site
-from perfmodel.search.space import space
+from perfmodel.spaces.space import space
 from perfmodel.studies.best_layout import job
 import jax, numpy as np
 scenario = Library().scenario("ai-factory", "llama3-405b")

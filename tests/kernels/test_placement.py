@@ -5,9 +5,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from perfmodel.search.layouts import Axes
-from perfmodel.search.legality import Job
-from perfmodel.search.space import space, written
+from perfmodel.spaces.layouts import Axes
+from perfmodel.spaces.legality import Job
+from perfmodel.spaces.space import space, written
 from perfmodel_kernels.layout import DDP, ZERO1, ZERO2, ZERO3
 from perfmodel_kernels.parameters import model_blocks, parameter_count
 from perfmodel_kernels.placement import (

@@ -6,7 +6,7 @@ import pytest
 
 from perfmodel.config.faults import Faults
 from perfmodel.engine.run import evaluation_structure
-from perfmodel.search.layouts import FIELDS
+from perfmodel.spaces.layouts import FIELDS
 from perfmodel.studies.bounds import KEYS, parse_bounds
 
 

@@ -11,7 +11,7 @@ from perfmodel.config.schema.scenario import Scenario
 from perfmodel.engine.search import Limits, search
 from perfmodel.lowering.hardware import with_figures
 from perfmodel.lowering.site import lower_site
-from perfmodel.search.space import space
+from perfmodel.spaces.space import space
 from perfmodel.studies.best_layout import best_row, job
 from perfmodel.studies.codesign import Answer, codesign
 from perfmodel.studies.design_answer import bound_rows, budget_rows, step_rows

@@ -6,7 +6,7 @@ import pytest
 
 from perfmodel.config.faults import Faults
 from perfmodel.config.library import Library
-from perfmodel.search.layouts import Axes
+from perfmodel.spaces.layouts import Axes
 from perfmodel.studies.bounds import parse_bounds
 from perfmodel.studies.coupled import AIMS, CARBON, COST, USEFUL, Beside, coupling_of, with_outcome
 from perfmodel.studies.layout_search import Answer, Asked, search_layouts

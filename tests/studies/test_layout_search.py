@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from perfmodel.config.library import Library
-from perfmodel.search.layouts import Axes
+from perfmodel.spaces.layouts import Axes
 from perfmodel.studies.bounds import parse_bounds
 from perfmodel.studies.layout_search import Answer, Asked, losses, map_rows, search_layouts, why
 

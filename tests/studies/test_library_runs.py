@@ -7,7 +7,7 @@ import pytest
 from perfmodel.config.library import Library
 from perfmodel.lowering.model import lower_model
 from perfmodel.lowering.site import lower_site
-from perfmodel.search.layouts import Axes
+from perfmodel.spaces.layouts import Axes
 from perfmodel.studies.best_layout import NO_LAYOUT, OUT_OF_MEMORY, best_row
 from perfmodel_kernels.parameters import active_parameter_count, parameter_count
 

@@ -7,7 +7,7 @@ from perfmodel.config.library import Library
 from perfmodel.engine.run import evaluate_few
 from perfmodel.lowering.layout import lower_layout
 from perfmodel.lowering.site import lower_site
-from perfmodel.search.layouts import alone
+from perfmodel.spaces.layouts import alone
 from perfmodel.studies import scanned
 from perfmodel.studies.best_layout import Row, layout_row
 from perfmodel.studies.scanned import STEADY, decided, scanned_step_time

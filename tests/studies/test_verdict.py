@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pytest
 
 from perfmodel.config.library import Library
-from perfmodel.search.layouts import Axes
+from perfmodel.spaces.layouts import Axes
 from perfmodel.studies.best_layout import Row
 from perfmodel.studies.bounds import parse_bounds
 from perfmodel.studies.layout_search import Asked, search_layouts

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perfmodel.search.layouts import FIELDS, USUAL, WIDE, Axes, Layouts
-from perfmodel.search.legality import RULES, Job, broken
-from perfmodel.search.space import blocks, distinct, space, written
+from perfmodel.spaces.layouts import FIELDS, USUAL, WIDE, Axes, Layouts
+from perfmodel.spaces.legality import RULES, Job, broken
+from perfmodel.spaces.space import blocks, distinct, space, written
 
 LLAMA = Job(126, 128, 8, 0, 8192, 2048, 0.05, 16_384, 8, fused=True)
 DEEPSEEK = Job(61, 128, 128, 256, 4096, 15_360, 0.05, 25_000, 8, fused=True, expert_ffn=2048)

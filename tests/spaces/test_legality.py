@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from perfmodel.search.legality import (
+from perfmodel.spaces.legality import (
     BY_CODE,
     OUT_OF_MEMORY,
     REASONS,

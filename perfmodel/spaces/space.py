@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perfmodel.lowering.layout import CP_KIND, RECOMPUTE, SCHEDULE, SHARDING
-from perfmodel.search.layouts import BASE, FIELDS, GROUP, MODE, SHAPE, Axes, Layouts
-from perfmodel.search.legality import RULES, Job, broken
+from perfmodel.spaces.layouts import BASE, FIELDS, GROUP, MODE, SHAPE, Axes, Layouts
+from perfmodel.spaces.legality import RULES, Job, broken
 from perfmodel_kernels.layout import DDP, KEYS, NONE
 from perfmodel_kernels.schedule import ONE_F_ONE_B
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from perfmodel.lowering.layout import CP_KIND, RECOMPUTE, SCHEDULE, SHARDING
-from perfmodel.search.layouts import BASE, FIELDS, GROUP, MODE, SHAPE, USUAL, WIDE, Layouts, alone
+from perfmodel.spaces.layouts import BASE, FIELDS, GROUP, MODE, SHAPE, USUAL, WIDE, Layouts, alone
 from perfmodel_kernels.layout import Layout
 from tests.kernels.examples import LAYOUT
 
