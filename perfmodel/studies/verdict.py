@@ -75,6 +75,11 @@ def verdict(
     ahead = lead(row, best, objective)
     if not row["feasible"]:
         return f"{_too_large(row, best, ahead)} {_evidence(best)}"
+    if ahead < -NEAR:
+        return (
+            f"This layout beats the best found by {-ahead:.1%}: it lies outside of what was "
+            "searched; more of each axis is tried with --axes usual or --axes all."
+        )
     if ahead <= NEAR:
         return f"This layout lies within {NEAR:.0%} of the best found ({_behind(ahead)})."
     better = f"The model thinks that {best['layout']} is {ahead:.1%} better by {objective}."

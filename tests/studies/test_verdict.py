@@ -30,6 +30,7 @@ MEASURED = "each occur in measured runs"
 BETTER = rf"is \d+\.\d% better by throughput.*({MEASURED}|no run was measured with).*(lead|behind)"
 TOO_LARGE = r"needs \d+% of the memory"
 CLOSE = r"within 5% of the best found"
+AHEAD = r"beats the best found by .* outside of what was searched"
 
 PUBLISHED = {
     # Narayanan et al., arXiv 2104.04473, table 1: full recompute
@@ -51,7 +52,7 @@ PUBLISHED = {
         "deepseek-v3",
         "",
         "pp=16 ep=64 dp=128 schedule=dualpipe recompute=parts",
-        CLOSE,
+        AHEAD,
     ),
     # Korthikanti et al., arXiv 2205.05198, table 3
     "GPT-3 175B on 64 A100": Published(
@@ -95,10 +96,11 @@ def explained(run: Published) -> tuple[Row, Row]:
 def test_a_published_layout_is_near_the_best_or_the_answer_says_what_beats_it(name: str) -> None:
     row, best = explained(PUBLISHED[name])
     assert re.search(PUBLISHED[name].says, row["verdict"])
-    near = row["feasible"] and lead(row, best, "throughput") <= NEAR
+    ahead = lead(row, best, "throughput")
+    near = row["feasible"] and abs(ahead) <= NEAR
     assert near == ("within" in row["verdict"])
-    assert near or best["layout"] in row["verdict"]
-    if not near:
+    if row["feasible"] and ahead > NEAR:
+        assert best["layout"] in row["verdict"]
         evidence = best["extrapolated"] or MEASURED
         assert evidence in row["verdict"]
 
