@@ -1,5 +1,8 @@
 """A sweep: its points are those of single estimates, its files those of any way to compute them."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -175,3 +178,28 @@ def test_fields_are_called_by_their_last_words():
     assert label_of("chip.power.power_cap") == "power cap"
     assert label_of("fabric.level.2.oversubscription") == "level oversubscription"
     assert label_of("chip") == "chip"
+
+
+@pytest.mark.slow
+def test_eight_devices_make_the_files_of_two() -> None:
+    code = (
+        "import sys, hashlib\n"
+        "from tests.studies.test_sweep import NAMED\n"
+        "from perfmodel.studies.sweep import chunk_bytes\n"
+        "question = NAMED._replace(texts=(*NAMED.texts, 'chip.memory.bandwidth="
+        "linspace(2 TB/s, 9 TB/s, 400)'))\n"
+        "print(hashlib.sha256(chunk_bytes(question, 0)).hexdigest())"
+    )
+    found = set()
+    for count in (2, 8):
+        flags = f"--xla_force_host_platform_device_count={count}"
+        environment = {**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        found.add(done.stdout)
+    assert len(found) == 1
