@@ -81,9 +81,12 @@ def sweep(
     started = time.perf_counter()
     from perfmodel.commands.sweep_answer import Delivery, deliver
     from perfmodel.commands.sweep_question import Given, asked, shard_of
-    from perfmodel.studies.requirement import parse_requirements
 
-    needs = parse_requirements(require or ())
+    needs = ()
+    if require:  # what a condition may be about takes a second to load
+        from perfmodel.studies.requirement import parse_requirements
+
+        needs = parse_requirements(require)
     given = Given(
         first, texts, partition, samples, seed, objective, space, where or (), chunk, configs or ()
     )

@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from perfmodel.commands.sweep_question import Asked
 from perfmodel.config.faults import Fault, Faults
 from perfmodel.results.canonical import csv_text, json_text
 from perfmodel.results.columns import COLUMNS
 from perfmodel.results.run_folder import RunFolder, Shard, opened
-from perfmodel.studies.requirement import Requirement, unmet
 from perfmodel.studies.sweep import (
     RANKED,
     Compute,
@@ -38,6 +37,9 @@ from perfmodel.views.sweep import (
 )
 from perfmodel.views.terminal import progress, show
 
+if TYPE_CHECKING:
+    from perfmodel.studies.requirement import Requirement
+
 EVERY = 30.0
 """Time between lines of progress where there is no terminal. [s]"""
 
@@ -53,7 +55,7 @@ class Delivery(NamedTuple):
     out: Path | None
     format: str
     device: str
-    needs: Sequence[Requirement]
+    needs: Sequence["Requirement"]
     cluster: str
     settings: Path | None
     shard: Shard
@@ -258,6 +260,8 @@ def _print(plan: Plan, answer: Answer, delivery: Delivery) -> None:
 def _status(found: Summary, delivery: Delivery) -> int:
     if not delivery.needs:
         return 0
+    from perfmodel.studies.requirement import unmet
+
     question = delivery.asked.question
     names = {"site": question.site, "workload": question.workload}
     rows = [names | row for row in found.best[:1]]

@@ -11,7 +11,6 @@ from perfmodel.config.documents import Document
 from perfmodel.config.faults import Fault, Faults, nearest, refuse, shown
 from perfmodel.config.library import check
 from perfmodel.results.run_folder import WHOLE, Shard
-from perfmodel.studies.bounds import parse_bounds
 from perfmodel.studies.sweep_plan import SweepQuestion, library_of
 
 KIND = "sweeps"
@@ -60,7 +59,7 @@ def asked(given: Given) -> Asked:
         All that is wrong before the axes are read.
     """
     refuse(_number_faults(given))
-    parse_bounds(given.where)
+    _check_conditions(given.where)
     folders = tuple(path.resolve() for path in given.configs)
     second = given.texts[0] if given.texts else ""
     if given.first.endswith(".toml") or not second or "=" in second:
@@ -72,6 +71,14 @@ def asked(given: Given) -> Asked:
         folders,
     )  # fmt: skip
     return Asked(question, f"{given.first}-{second}", {})
+
+
+def _check_conditions(where: Sequence[str]) -> None:
+    """Refuses what is no condition; what one may be about takes a second to load."""
+    if where:
+        from perfmodel.studies.bounds import parse_bounds
+
+        parse_bounds(where)
 
 
 def _number_faults(given: Given) -> list[Fault]:
@@ -99,7 +106,7 @@ def _by_file(given: Given, folders: tuple[Path, ...]) -> Asked:
         (*sweep.where, *given.where), given.chunk, folders,
     )  # fmt: skip
     figure = sweep.figure.model_dump() if sweep.figure else None
-    parse_bounds(question.where)
+    _check_conditions(question.where)
     told = {"title": sweep.name, "question": sweep.question, "figure": figure}
     return Asked(question, document.name, told)
 

@@ -250,3 +250,16 @@ def test_two_thousand_texts_that_nobody_meant_end_with_zero_or_two(
         assert "Traceback" not in capsys.readouterr().err
     assert statuses[2] > 1000
     assert not list(tmp_path.iterdir())
+
+
+def test_a_plan_is_told_before_jax_is_loaded() -> None:
+    code = (
+        "import sys\n"
+        "from perfmodel.commands.sweep_answer import planned, started_line\n"
+        "from perfmodel.commands.sweep_question import Given, asked\n"
+        "given = Given('nic-bandwidth', (), 0, 0, 0, None, None, (), 0, ())\n"
+        "assert '27 points' in started_line(planned(asked(given).question))\n"
+        "print('jax' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
