@@ -5,18 +5,17 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from perfmodel.commands.ending import Told, tell
 from perfmodel.config.faults import Fault, Faults, attempt
 from perfmodel.config.library import Library
 from perfmodel.engine.devices import Device, device_line, open_devices
 from perfmodel.results.atomic import check_folder
-from perfmodel.results.canonical import csv_text, json_text
 from perfmodel.results.parquet import write
 from perfmodel.results.provenance import Provenance, installed_versions
 from perfmodel.studies.goodput import Answered, Question, answer
 from perfmodel.studies.legality import check_layout
 from perfmodel.views.comparison import columns_of
 from perfmodel.views.goodput import draw_stored, terminal_parts
-from perfmodel.views.terminal import show
 
 OWN = ("storage", "reliability")
 """Nouns of configs that no site or workload names."""
@@ -106,15 +105,8 @@ def deliver(asked: Asked, question: Question, wanted: Answer) -> int:
     files = _store(wanted.out, found, question)
     command = f"perfmodel goodput {asked.site} {asked.workload}"
     files += draw_stored(wanted.out, command) if found.surface else []
-    wall = time.perf_counter() - wanted.started
-    if wanted.format == "json":
-        sys.stdout.write(json_text(document(found, files, wall)) + "\n")
-    elif wanted.format == "csv":
-        sys.stdout.write(csv_text(columns_of(found.cases)))
-    else:
-        last = f"Tables and figures: {wanted.out}/ ({len(files)} files, {wall:.1f} s)"
-        show(*terminal_parts(found), last)
-    return 0
+    told = document(found, files, time.perf_counter() - wanted.started)
+    return tell(wanted.format, Told(told, found.cases, terminal_parts(found)), wanted.out)
 
 
 def document(found: Answered, files: list[Path], wall: float) -> dict[str, Any]:

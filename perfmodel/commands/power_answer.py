@@ -5,13 +5,13 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from perfmodel.commands.ending import Told, tell
 from perfmodel.config.faults import Fault, Faults, Problem, attempt, refuse, shown
 from perfmodel.config.library import Library
 from perfmodel.config.schema.scenario import Scenario
 from perfmodel.config.units import quantity
 from perfmodel.engine.devices import Device, device_line, open_devices
 from perfmodel.results.atomic import check_folder
-from perfmodel.results.canonical import csv_text, json_text
 from perfmodel.results.parquet import write
 from perfmodel.results.provenance import Provenance, installed_versions
 from perfmodel.studies.legality import check_layout
@@ -19,7 +19,7 @@ from perfmodel.studies.power import Power, Question, answer, steps
 from perfmodel.studies.power_holding import LIMITS, Design
 from perfmodel.views.comparison import columns_of
 from perfmodel.views.power import draw_stored, terminal_parts
-from perfmodel.views.terminal import progress, show
+from perfmodel.views.terminal import progress
 
 
 class Asked(NamedTuple):
@@ -105,15 +105,8 @@ def deliver(question: Question, wanted: Answer) -> int:
         found = answer(question, done)
     files = _store(wanted.out, found, question)
     files += draw_stored(wanted.out, f"perfmodel power {question.site} {question.workload}")
-    wall = time.perf_counter() - wanted.started
-    if wanted.format == "json":
-        sys.stdout.write(json_text(document(found, files, wall)) + "\n")
-    elif wanted.format == "csv":
-        sys.stdout.write(csv_text(columns_of(found.curve)))
-    else:
-        last = f"Tables and figures: {wanted.out}/ ({len(files)} files, {wall:.1f} s)"
-        show(*terminal_parts(found), last)
-    return 0
+    told = document(found, files, time.perf_counter() - wanted.started)
+    return tell(wanted.format, Told(told, found.curve, terminal_parts(found)), wanted.out)
 
 
 def document(found: Power, files: list[Path], wall: float) -> dict[str, Any]:
