@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from perfmodel.commands.run_schemas import WALL
+
 TEXTS = ("site", "workload", "chip", "stack")
 """Names that both answers repeat."""
 
-_WALL = {"type": "number", "description": "Our own run time.", "x-unit": "s"}
 _NUMBERS = {"type": "object", "additionalProperties": {"type": ["number", "null"]}}
 _LISTED = {"type": "array", "items": {"type": "string"}}
 
@@ -50,7 +51,7 @@ def sensitivity_schema() -> dict[str, Any]:
         },
         "no_effect": {**_LISTED, "description": "Figures that change nothing here."},
         "files": _LISTED,
-        "wall_s": _WALL,
+        "wall_s": WALL,
     }
     return _schema("Answer of `sensitivity`", properties)
 
@@ -104,7 +105,7 @@ def codesign_schema() -> dict[str, Any]:
         },
         "converged": {"type": "boolean"},
         "files": _LISTED,
-        "wall_s": _WALL,
+        "wall_s": WALL,
     }
     return _schema("Answer of `codesign`", properties)
 

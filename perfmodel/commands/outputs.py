@@ -5,6 +5,7 @@ from typing import Any
 
 from perfmodel.commands.hardware_schemas import codesign_schema, sensitivity_schema
 from perfmodel.commands.records import Description, Devices, Listing, Record, Report
+from perfmodel.commands.run_schemas import WALL, rerun_schema, sweep_schema, view_schema
 from perfmodel.commands.verdicts import calibration_schema, validation_schema
 from perfmodel.config.faults import Fault, Faults, nearest, one_of, shown
 from perfmodel.config.json_schema import DRAFT, config_schema
@@ -225,60 +226,6 @@ def _search() -> dict[str, Any]:
     return {"title": title, "type": "object", "properties": properties, "required": [*properties]}
 
 
-def _sweep() -> dict[str, Any]:
-    counts = {"type": "object", "additionalProperties": {"type": "integer"}}
-    rows = {"type": "array", "items": {"type": "object"}}
-    properties = {
-        "points": {"type": "integer", "description": "Points whose results are kept."},
-        "feasible_points": {"type": "integer", "description": "Of them, those with a layout."},
-        "layouts": {"type": "integer", "description": "Full evaluations that they took."},
-        "complete": {"type": "boolean", "description": "Whether all points are there."},
-        "objective": {"type": "string"},
-        "best": {**rows, "description": "Rows as the files hold them, best first."},
-        "infeasible_by_reason": {**counts, "description": "Points by reason."},
-        "points_per_second": {"type": "number", "description": "Computed now, over `wall_s`."},
-        "files": {"type": "array", "items": {"type": "string"}},
-        "wall_s": WALL,
-    }
-    title = "Answer of `sweep`"
-    return {"title": title, "type": "object", "properties": properties, "required": [*properties]}
-
-
-def _rerun() -> dict[str, Any]:
-    pairs = {"type": "object", "additionalProperties": {"type": "array"}}
-    gaps = {"type": "object", "additionalProperties": {"type": ["number", "null"]}}
-    properties = {
-        "files": {"type": "integer", "description": "Files that were computed again."},
-        "equal": {"type": "integer", "description": "Of them, those with the same values."},
-        "differences": {**gaps, "description": "Largest relative ones; null for other values."},
-        "changed": {**pairs, "description": "Versions, code and device, then and now."},
-        "same": {"type": "boolean"},
-        "wall_s": WALL,
-    }
-    title = "Answer of `rerun`"
-    return {"title": title, "type": "object", "properties": properties, "required": [*properties]}
-
-
-def _run_views(verb: str) -> Callable[[], dict[str, Any]]:
-    """Answer of a verb that draws a stored run."""
-    properties = {
-        "run": {"type": "string", "description": "Folder of the run."},
-        "title": {"type": "string"},
-        "points": {"type": "integer", "description": "Of the whole run."},
-        "chunks": {"type": "integer", "description": "Of the whole run."},
-        "chunks_there": {"type": "integer", "description": "Of them, those that are there."},
-        "files": {"type": "array", "items": {"type": "string"}},
-        "wall_s": WALL,
-    }
-    title = f"Answer of `{verb}`"
-    return lambda: {
-        "title": title,
-        "type": "object",
-        "properties": properties,
-        "required": [*properties],
-    }
-
-
 def _bench() -> dict[str, Any]:
     rows = {"type": "array", "items": {"type": "object"}}
     rates = ("flop_per_s", "multiply_add_flop_per_s", "matrix_product_flop_per_s")
@@ -426,19 +373,17 @@ STRATEGIES = {
     "description": "Ways to keep the grid connection, where it binds.",
 }
 
-WALL = {"type": "number", "description": "Our own run time.", "x-unit": "s"}
-
 OUTPUTS: dict[str, Callable[[], dict[str, Any]]] = {
     "compare": _compare,
     "estimate": _estimate,
     "search": _search,
-    "sweep": _sweep,
-    "rerun": _rerun,
+    "sweep": sweep_schema,
+    "rerun": rerun_schema,
     "power": _power,
     "goodput": _goodput,
     "cost": _cost,
-    "plot": _run_views("plot"),
-    "report": _run_views("report"),
+    "plot": view_schema("plot"),
+    "report": view_schema("report"),
     "sensitivity": sensitivity_schema,
     "codesign": codesign_schema,
     "train-time": _train_time,

@@ -90,10 +90,10 @@ def deliver(delivery: Delivery) -> int:
     path = delivery.out or Path(f"sweep-{delivery.asked.name}-{told['inputs'][:8]}")
     with opened(path, told, delivery.shard) as folder:
         before = len(folder.done())
-        _compute(plan, folder, delivery)
+        computed = _compute(plan, folder, delivery)
         found = summary(plan, folder, delivery.top)
     wall = time.perf_counter() - delivery.started
-    _print(plan, Answer(folder, found, before, wall), delivery)
+    _print(plan, Answer(folder, found, (before, computed), wall), delivery)
     return _status(found, delivery)
 
 
@@ -102,8 +102,8 @@ class Answer(NamedTuple):
 
     folder: RunFolder
     found: Summary
-    before: int
-    """Files that were there at the start."""
+    work: tuple[int, int]
+    """Files that were there at the start, and points computed since."""
     wall: float
     """Run time. [s]"""
 
@@ -117,13 +117,15 @@ def _ask(plan: Plan, delivery: Delivery) -> None:
     raise Faults([Fault(field=longest.columns[0].path, problem=problem, expected=expected)])
 
 
-def _compute(plan: Plan, folder: RunFolder, delivery: Delivery) -> None:
+def _compute(plan: Plan, folder: RunFolder, delivery: Delivery) -> int:
+    """Computes what is missing; returns how many points that were."""
     todo = folder.missing()
     total = sum(points_of(plan, number) for number in todo)
     if not todo:
-        return
+        return 0
     with _computing(delivery) as compute, _told(plan, total) as (best, done):
         run(plan, folder, best(compute), done)
+    return total
 
 
 @contextmanager
@@ -227,7 +229,7 @@ def _peak_memory() -> int | None:
 
 def _print(plan: Plan, answer: Answer, delivery: Delivery) -> None:
     found, folder = answer.found, answer.folder
-    computed = sum(points_of(plan, number) for number in folder.done()[answer.before :])
+    before, computed = answer.work
     if delivery.format == "json":
         told = {
             "points": found.points,
@@ -247,7 +249,7 @@ def _print(plan: Plan, answer: Answer, delivery: Delivery) -> None:
         sys.stdout.write(csv_text({key: [row[key] for row in rows] for key in rows[0]} if rows
                                   else {"point": []}))  # fmt: skip
     else:
-        resumed = f", {answer.before} files of an earlier run" if answer.before else ""
+        resumed = f", {before} files of an earlier run" if before else ""
         show(
             best_table(plan, found),
             reasons_table(found),

@@ -62,7 +62,8 @@ def lower_scenarios(
             field = f"{error.field} " if error.field else ""
             return None, None, f"{field}{error}"
         chips, batch = changed.machine.chips, changed.workload.batch.sequences
-        assert changed.layout is not None
+        if changed.layout is None:
+            raise ValueError("a scenario without a layout needs a search")
         layout = lower_layout(changed.layout, chips, batch, changed.model.layers)
         return (lower_site(changed), layout), changed, ""
 

@@ -145,15 +145,14 @@ def plan(question: SweepQuestion) -> Plan:
     """
     found: list[Fault] = []
     single, several = split_axes(question.texts)
-    axes = attempt(found, parse_axes, several, question.sampling)
+    axes = attempt(found, parse_axes, several, question.sampling) or []
     given = attempt(found, parse, single)
-    paths = {column.path for axis in axes or () for column in axis.columns}
+    paths = {column.path for axis in axes for column in axis.columns}
     found.extend(
         Fault(problem="is given twice", file="override", field=one.path)
         for one in given or () if one.path in paths
     )  # fmt: skip
     refuse(found)
-    assert axes is not None
     _check_values(question, single, axes)
     first = [column.path + "=" + column.text(0) for axis in axes for column in axis.columns]
     scenario = library_of(question.folders).scenario(
