@@ -1,5 +1,6 @@
 """The best layout of one job on one machine, as a row of results."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -13,7 +14,7 @@ from perfmodel.lowering.layout import describe, lower_layout
 from perfmodel.lowering.precision import format_on
 from perfmodel.lowering.site import lower_site
 from perfmodel.results.columns import SITE, STEP, TIME_SPLIT, Column
-from perfmodel.spaces.layouts import Axes, alone
+from perfmodel.spaces.layouts import USUAL, WIDE, Axes, alone
 from perfmodel.spaces.legality import Job
 from perfmodel.spaces.space import Block, Space, blocks, space
 from perfmodel_kernels.layout import Layout
@@ -214,9 +215,8 @@ def value_of(evaluation: Evaluation, column: Column) -> Any:
     return value
 
 
-@lru_cache(maxsize=4)
-def generated(asked: Job, axes: Axes | None) -> tuple[Space, list[Block]]:
-    """Layouts of a job, generated once for all sites that it runs on.
+def generated(asked: Job, axes: Axes | None) -> tuple[Space, Iterable[Block]]:
+    """Layouts of a job, generated once for all sites that it runs on where they are few.
 
     Parameters
     ----------
@@ -227,9 +227,17 @@ def generated(asked: Job, axes: Axes | None) -> tuple[Space, list[Block]]:
 
     Returns
     -------
-    tuple[Space, list[Block]]
+    tuple[Space, Iterable[Block]]
         The space and its shapes.
     """
+    if axes in (USUAL, WIDE):  # tens of millions of shapes: more than memory should hold
+        found = space(asked, axes)
+        return found, blocks(found)
+    return _held(asked, axes)
+
+
+@lru_cache(maxsize=4)
+def _held(asked: Job, axes: Axes | None) -> tuple[Space, list[Block]]:
     found = space(asked, axes)
     return found, list(blocks(found))
 

@@ -203,3 +203,12 @@ def test_eight_devices_make_the_files_of_two() -> None:
         )
         found.add(done.stdout)
     assert len(found) == 1
+
+
+def test_few_shapes_are_held_and_many_are_not():
+    from perfmodel.spaces.layouts import USUAL
+    from perfmodel.studies.best_layout import generated, job
+
+    asked = job(Library().scenario("ai-factory", "llama3-8b"), 64, 64)
+    assert generated(asked, None)[1] is generated(asked, None)[1]
+    assert not isinstance(generated(asked, USUAL)[1], list)
