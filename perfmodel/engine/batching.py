@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.core import Tracer
 from jax.extend.core import ClosedJaxpr, Literal
 
 CONSTANT, SHARED, BATCHED = range(3)
@@ -293,24 +294,18 @@ def _same_axes(equation: Any, values: list, size: int) -> list:
     return [equation.primitive.bind(values[0][0], **equation.params)]
 
 
-SHORT = 8
-"""Longest axis that is summed slice by slice; longer ones go through a matrix product."""
-
-
 def _sum(equation: Any, values: list, size: int) -> list:
     """A sum over leading axes, which the compiler's own loop would run along, not over points."""
     array = values[0][0]
     for axis in sorted(equation.params["axes"], reverse=True):
-        length = array.shape[axis]
-        if length > SHORT:
-            ones = jnp.ones(length, array.dtype)
-            array = lax.dot_general(ones, array, (((0,), (axis,)), ((), ())), precision="highest")
-        else:
-            parts = [
-                lax.index_in_dim(array, place, axis, keepdims=False) for place in range(length)
-            ]
-            array = _pairwise(parts)
+        array = _pairwise(_along(array, axis))
     return [array]
+
+
+def _along(array: Any, axis: int) -> list:
+    """Slices of an array along one axis."""
+    length = array.shape[axis]
+    return [lax.index_in_dim(array, place, axis, keepdims=False) for place in range(length)]
 
 
 def _pairwise(parts: list) -> Any:
@@ -321,12 +316,20 @@ def _pairwise(parts: list) -> Any:
 
 
 def _product(equation: Any, values: list, size: int) -> list:
-    """A constant matrix times a batched vector: one small matrix product for all points."""
-    (left, left_batched), (right, right_batched) = values
+    """A constant matrix times a batched vector: sums of those rows that count, mostly few."""
+    (left, left_batched), (right, _) = values
     contracting, batch = equation.params["dimension_numbers"]
-    if left_batched or not right_batched or right.ndim != 2 or batch[0]:
+    known = not isinstance(left, Tracer)
+    if left_batched or not known or contracting != ((1,), (0,)) or batch[0] or right.ndim != 2:
         return _by_vmap(equation, values, size)
-    return [lax.dot_general(left, right, (contracting, ((), ())), precision="highest")]
+    rows, sums = _along(right, 0), []
+    for factors in np.asarray(left):
+        parts = [
+            row if factor == 1.0 else row * factor
+            for factor, row in zip(factors, rows, strict=True) if factor
+        ]  # fmt: skip
+        sums.append(_pairwise(parts) if parts else jnp.zeros(size, right.dtype))
+    return [jnp.stack(sums)]
 
 
 def _stack(equation: Any, values: list, size: int) -> list:

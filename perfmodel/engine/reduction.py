@@ -81,13 +81,13 @@ def no_front(slots: int, respects: int, columns: int) -> Front:
     )
 
 
-def enters(kept: Kept, score: Array) -> Array:
+def enters(worst: Array, score: Array) -> Array:
     """Whether some point is as good as the last that is kept.
 
     Parameters
     ----------
-    kept
-        The lists.
+    worst
+        Scores of the last that are kept. Axes: objective, one.
     score
         Scores, minus infinity for what doesn't count. Axes: objective, point.
 
@@ -96,7 +96,7 @@ def enters(kept: Kept, score: Array) -> Array:
     Array
         A truth value.
     """
-    return ((score >= kept.score[:, -1:]) & (score > -jnp.inf)).any()
+    return ((score >= worst) & (score > -jnp.inf)).any()
 
 
 def merged(kept: Kept, score: Array, place: Place, table: Array) -> Kept:

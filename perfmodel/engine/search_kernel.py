@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from perfmodel.engine import staging
 from perfmodel.engine.coupling import net_rate, unpacked
+from perfmodel.engine.fusing import in_kernels
 from perfmodel.engine.reduction import (
     Place,
     enters,
@@ -100,21 +101,22 @@ class Options(NamedTuple):
 
 
 class Kernel:
-    """The programs of one device."""
+    """The programs of one device, in kernels of a CPU where it is one."""
 
-    def __init__(self, planned: staging.Plan) -> None:
+    def __init__(self, planned: staging.Plan, on_cpu: bool) -> None:
         self.planned = planned
+        self.formed = in_kernels if on_cpu else _unchanged
         self.columns = len(FIELDS) + planned.structure.num_leaves
 
     def _stage(self, level: int, fields: tuple[str, ...], values: Any, *tables: Any) -> Any:
         """One level; fields come in the order of a layout."""
         own = [name for name in Layout._fields if name in fields]
         leaves = [values[fields.index(name)] for name in own]
-        return staging.stage(self.planned, level, BATCH)(leaves, *tables)
+        return self.formed(staging.stage(self.planned, level, BATCH))(leaves, *tables)
 
     def prepare(self, leaves: list) -> Any:
         """What all points share."""
-        return staging.stage(self.planned, staging.SHARED, BATCH)(leaves)
+        return self.formed(staging.stage(self.planned, staging.SHARED, BATCH))(leaves)
 
     def base(self, shared: Any, bases: Any, rounds: Any) -> Any:
         """Table of the bases. Axes: device, row, number."""
@@ -176,52 +178,97 @@ class Kernel:
         (kept, net, front, counts, peak), done = walk
         values = options.modes[mode]
         found = self._stage(staging.MODE, MODE, values, *batch.tables)
-        outputs = jnp.stack([leaf.astype(jnp.float32) for leaf in jax.tree.leaves(found)])
-        at = {name: batch.fields[place] for place, name in enumerate((*BASE, *GROUP, *SHAPE))}
-        legal = (
-            batch.exists
-            & distinct(at | {"sharding": values[0]}, options.modes[0, 0])
-            & ~(options.bounded & done)
-        )
-        fits = legal & found.step.feasible
-        wanted = fits & _within(batch.fields, values, outputs, options)
-        place = Place(batch.place, jnp.full(BATCH, mode, jnp.int32))
-        scores = jnp.stack([score(found, options.power) for score in OBJECTIVES.values()])
-        score = jnp.where(wanted[None], scores, -jnp.inf)
-        respects = jnp.stack([jnp.where(on, part(found), 0.0) for on, part in zip(
-            options.respects, RESPECTS.values(), strict=True
-        )], axis=1)  # fmt: skip
-        value = jnp.where(wanted[:, None], respects, jnp.inf)
+        outputs = [leaf.astype(jnp.float32) for leaf in jax.tree.leaves(found)]
 
         def table() -> Any:
             rows = jnp.broadcast_to(values[:, None], (len(MODE), BATCH))
-            return jnp.concatenate([batch.fields, rows, outputs]).T
+            return jnp.concatenate([batch.fields, rows, jnp.stack(outputs)])
 
-        kept = lax.cond(
-            enters(kept, score), lambda: merged(kept, score, place, table()), lambda: kept
+        within = lax.cond(
+            options.some_bounds,
+            lambda: _within(table(), options.bounds),
+            lambda: jnp.ones(BATCH, bool),
         )
-        layout = _layout(at, values)
+        worst = kept.score[:, -1:]
+        judged = self.formed(_judged)(found, batch, (mode, values), options, (within, done, worst))
+        place = Place(batch.place, jnp.full(BATCH, mode, jnp.int32))
+        kept = lax.cond(
+            judged.enters, lambda: merged(kept, judged.score, place, table().T), lambda: kept
+        )
 
         def net_kept() -> Any:
+            layout = _layout(batch.fields, values)
             rate = jax.vmap(net_rate, in_axes=(0, 0, None))(
                 found, layout, unpacked(options.coupling)
             )
-            score = jnp.where(wanted, rate, -jnp.inf)[None]
+            score = jnp.where(judged.wanted, rate, -jnp.inf)[None]
             return lax.cond(
-                enters(net, score), lambda: merged(net, score, place, table()), lambda: net
+                enters(net.score[:, -1:], score),
+                lambda: merged(net, score, place, table().T),
+                lambda: net,
             )
 
         net = lax.cond(options.coupled, net_kept, lambda: net)
-        asks = options.respects.any()
+        asks, value = options.respects.any(), judged.value.T
         wider = lax.cond(
             asks, lambda: unbeaten(front, value, place).any(), lambda: jnp.bool_(False)
         )
-        front = lax.cond(wider, lambda: widened(front, value, place, table()), lambda: front)
-        tally = jnp.stack([part.sum(dtype=jnp.int32) for part in (legal, fits, wanted)])
-        left = legal & ~fits & (scores[0] >= kept.score[0, -1])
-        done = jnp.where(mode == 0, ~left, done | fits)
-        hopeful = ~options.bounded | ~done.all()
-        return (kept, net, front, counts + tally, jnp.maximum(peak, score[0])), done, hopeful
+        front = lax.cond(wider, lambda: widened(front, value, place, table().T), lambda: front)
+        done, hopeful = judged.done, judged.hopeful
+        peak = jnp.maximum(peak, judged.score[0])
+        return (kept, net, front, counts + judged.counts, peak), done, hopeful
+
+
+class _Judged(NamedTuple):
+    """What a batch in one mode amounts to."""
+
+    wanted: Any
+    """Points that count."""
+    score: Any
+    """By objective, minus infinity where a point doesn't count. Axes: objective, point."""
+    enters: Any
+    """Whether a score is among the best so far."""
+    value: Any
+    """By respect, infinite where a point doesn't count. Axes: respect, point."""
+    counts: Any
+    """Legal points, those that fit, those that count."""
+    done: Any
+    """Shapes for which no further mode counts."""
+    hopeful: Any
+    """Whether some shape is not done."""
+
+
+def _judged(found: Evaluation, batch: "_Batch", own: tuple, options: Any, so_far: tuple) -> _Judged:
+    """Judges a batch in one mode, by what was kept so far."""
+    (mode, values), (within, done, worst) = own, so_far
+    at = {name: batch.fields[place] for place, name in enumerate((*BASE, *GROUP, *SHAPE))}
+    legal = (
+        batch.exists
+        & distinct(at | {"sharding": values[0]}, options.modes[0, 0])
+        & ~(options.bounded & done)
+    )
+    fits = legal & found.step.feasible
+    wanted = fits & within
+    scores = jnp.stack([score(found, options.power) for score in OBJECTIVES.values()])
+    score = jnp.where(wanted[None], scores, -jnp.inf)
+    respects = zip(options.respects, RESPECTS.values(), strict=True)
+    value = jnp.stack([jnp.where(on, part(found), 0.0) for on, part in respects])
+    left = legal & ~fits & (scores[0] >= worst[0, 0])
+    done = jnp.where(mode == 0, ~left, done | fits)
+    return _Judged(
+        wanted=wanted,
+        score=score,
+        enters=enters(worst, score),
+        value=jnp.where(wanted[None], value, jnp.inf),
+        counts=jnp.stack([part.sum(dtype=jnp.int32) for part in (legal, fits, wanted)]),
+        done=done,
+        hopeful=~options.bounded | ~done.all(),
+    )
+
+
+def _unchanged(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function itself."""
+    return function
 
 
 class _Batch(NamedTuple):
@@ -234,8 +281,9 @@ class _Batch(NamedTuple):
     place: Any
 
 
-def _layout(outer: dict[str, Any], mode: Any) -> Layout:
+def _layout(fields: Any, mode: Any) -> Layout:
     """Layouts of a batch in one mode."""
+    outer = {name: fields[place] for place, name in enumerate((*BASE, *GROUP, *SHAPE))}
     own = {name: jnp.broadcast_to(mode[place], BATCH) for place, name in enumerate(MODE)}
     return Layout(**(outer | own))
 
@@ -253,16 +301,10 @@ def _picked(rows: Any, index: Any) -> Any:
     return rows[index // BATCH, :, index % BATCH].T
 
 
-def _within(fields: Any, mode: Any, outputs: Any, options: Any) -> Any:
-    """Which points lie within the bounds."""
-
-    def compare() -> Any:
-        rows = jnp.broadcast_to(mode[:, None], (len(MODE), BATCH))
-        table = jnp.concatenate([fields, rows, outputs])
-        low, high = options.bounds[..., None]
-        return ((table >= low) & (table <= high)).all(0)
-
-    return lax.cond(options.some_bounds, compare, lambda: jnp.ones(BATCH, bool))
+def _within(table: Any, bounds: Any) -> Any:
+    """Which points lie within the bounds. Axes of the table: column, point."""
+    low, high = bounds[..., None]
+    return ((table >= low) & (table <= high)).all(0)
 
 
 def _filled(one: Callable, rounds: Any, width: int) -> Any:

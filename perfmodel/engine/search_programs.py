@@ -10,7 +10,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.typing import NDArray
 
-from perfmodel.engine import staging
+from perfmodel.engine import fusing, staging
 from perfmodel.engine.coupling import SIZE
 from perfmodel.engine.reduction import (
     no_front,
@@ -37,9 +37,11 @@ from perfmodel_kernels.site import evaluate
 MODES = 256
 """Modes come in tables of a multiple of this length, so that one program serves most spaces."""
 
-WIDE_OPTIONS = CPU_OPTIONS | {"xla_disable_hlo_passes": "cse_barrier_expander"}
-"""The pass would take the barriers away before fusion, which then computes what several operations
-read once for each of them: a point would cost four times as much."""
+WIDE_OPTIONS = CPU_OPTIONS | fusing.OPTIONS
+"""For what runs for every point."""
+
+FEW_OPTIONS = ONCE_OPTIONS | fusing.OPTIONS
+"""For what runs once per search or chunk."""
 
 LEVEL = {
     **dict.fromkeys(BASE, staging.BASE),
@@ -112,13 +114,13 @@ def _built(form: Form, modes: int, empty: Any, placed: NamedSharding) -> Program
     point = Layout(*[scalar] * len(Layout._fields))
     levels = [staging.SHARED] * form.tree.num_leaves + [LEVEL[field] for field in Layout._fields]
     planned = staging.plan(evaluate, (form.example(), point), levels)
-    kernel = Kernel(planned)
+    on_cpu = mesh.devices.flat[0].platform == "cpu"
+    kernel = Kernel(planned, on_cpu)
 
     def mapped(function: Callable, inputs: tuple) -> Callable:
         return jax.shard_map(function, mesh=mesh, in_specs=inputs, out_specs=split, check_vma=False)
 
-    on_cpu = mesh.devices.flat[0].platform == "cpu"
-    once, wide = (ONCE_OPTIONS, WIDE_OPTIONS) if on_cpu else (None, None)
+    once, wide = (FEW_OPTIONS, WIDE_OPTIONS) if on_cpu else (None, None)
     functions = (
         (lambda given: kernel.prepare(jax.tree.leaves(form.restored(given))), once),
         (mapped(kernel.base, (whole, split, split)), once),

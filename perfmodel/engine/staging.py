@@ -25,12 +25,6 @@ CONSTANT = -1
 SHARED, BASE, GROUP, SHAPE, MODE = range(5)
 """Levels of the inputs, the outermost first."""
 
-_FREE = frozenset({
-    *("broadcast_in_dim", "reshape", "slice", "squeeze", "convert_element_type", "stack"),
-    *("concatenate", "gt", "lt", "ge", "le", "eq", "ne", "and", "or", "not"),
-})  # fmt: skip
-"""Primitives that cost less to repeat than to store."""
-
 _ARITHMETIC = frozenset({
     *("add", "sub", "mul", "div", "max", "min", "neg", "abs", "floor", "ceil", "round", "sqrt"),
     *("rsqrt", "exp", "exp2", "log", "log1p", "expm1", "pow", "integer_pow", "square", "erf_inv"),
@@ -60,8 +54,6 @@ class Plan(NamedTuple):
     """Numbers of the values of each level that an inner one reads."""
     avals: dict[int, Any]
     """Shapes and types of those."""
-    uses: dict[int, int]
-    """Equations of the same level that read a value, by its number."""
     flop: tuple[int, ...]
     """Arithmetic operations of one point on each level, comparisons and moves apart."""
 
@@ -97,7 +89,6 @@ def plan(function: Callable, inputs: Sequence[Any], levels: Sequence[int]) -> Pl
         tuple(levels),
         crossing,
         walk.avals,
-        walk.uses,
         tuple(walk.flop),
     )
 
@@ -179,7 +170,6 @@ class _Survey(_Walk):
         self.levels = levels
         self.crossing: list[dict[int, None]] = [{} for _ in range(MODE)]
         self.avals: dict[int, Any] = {}
-        self.uses: dict[int, int] = {}
         self.flop = [0] * (MODE + 1)
 
     def run(self, closed: ClosedJaxpr) -> None:
@@ -201,11 +191,8 @@ class _Survey(_Walk):
     def compute(self, equation: Any, values: list[_Value], level: int) -> list:
         for value in values:
             self.cross(value, level)
-            if value.level == level:
-                self.uses[value.number] = self.uses.get(value.number, 0) + 1
-        if level == CONSTANT:
-            return bound(equation, [value.array for value in values])
-        self.flop[level] += _flop(equation)
+        if level > CONSTANT:
+            self.flop[level] += _flop(equation)
         return [variable.aval for variable in equation.outvars]
 
 
@@ -277,15 +264,7 @@ class _Stage(_Walk):
         if not any(value.spread for value in values):
             return bound(equation, arrays)
         operands = [(array, value.spread) for array, value in zip(arrays, values, strict=True)]
-        # a barrier stores what several equations read: XLA would compute it again for each
-        outputs = over_points(equation, operands, self.size)
-        if equation.primitive.name in _FREE:
-            return outputs
-        first = self.count + 1
-        return [
-            lax.optimization_barrier(array) if self.plan.uses.get(first + i, 0) > 1 else array
-            for i, array in enumerate(outputs)
-        ]
+        return over_points(equation, operands, self.size)
 
     def array(self, value: _Value) -> Any:
         """The array of a value, cut out of a table where an outer level computed it."""

@@ -37,9 +37,9 @@ def test_lists_keep_the_best_and_of_equals_the_first(seed: int, levels: int) -> 
 def test_only_what_is_good_enough_enters() -> None:
     place, table = _place(np.arange(3)), _real(np.zeros((3, 1)))
     full = merged(no_points(1, 2, 1), _real([[3.0, 2.0, 1.0]]), place, table)
-    assert not bool(enters(full, _real([[1.0, -jnp.inf]])))
-    assert bool(enters(full, _real([[2.0, -jnp.inf]])))  # an equal one may come first
-    assert not bool(enters(no_points(1, 2, 1), _real([[-jnp.inf]])))
+    assert not bool(enters(full.score[:, -1:], _real([[1.0, -jnp.inf]])))
+    assert bool(enters(full.score[:, -1:], _real([[2.0, -jnp.inf]])))  # an equal one may come first
+    assert not bool(enters(no_points(1, 2, 1).score[:, -1:], _real([[-jnp.inf]])))
 
 
 @given(seed=st.integers(0, 10_000), respects=st.integers(2, 4))
