@@ -298,17 +298,18 @@ def _sum(equation: Any, values: list, size: int) -> list:
     """A sum over leading axes, which the compiler's own loop would run along, not over points."""
     array = values[0][0]
     for axis in sorted(equation.params["axes"], reverse=True):
-        array = _pairwise(_along(array, axis))
+        array = lax.squeeze(_total(_places(array, axis)), (axis,))
     return [array]
 
 
-def _along(array: Any, axis: int) -> list:
-    """Slices of an array along one axis."""
-    length = array.shape[axis]
-    return [lax.index_in_dim(array, place, axis, keepdims=False) for place in range(length)]
+def _places(array: Any, axis: int) -> list:
+    """Slices of length one along an axis."""
+    count = array.shape[axis]
+    return [lax.slice_in_dim(array, place, place + 1, axis=axis) for place in range(count)]
 
 
-def _pairwise(parts: list) -> Any:
+def _total(parts: list) -> Any:
+    """Sum of arrays, by pairs."""
     while len(parts) > 1:
         pairs = [a + b for a, b in zip(parts[::2], parts[1::2], strict=False)]
         parts = pairs + parts[len(pairs) * 2 :]
@@ -322,14 +323,14 @@ def _product(equation: Any, values: list, size: int) -> list:
     known = not isinstance(left, Tracer)
     if left_batched or not known or contracting != ((1,), (0,)) or batch[0] or right.ndim != 2:
         return _by_vmap(equation, values, size)
-    rows, sums = _along(right, 0), []
+    rows, sums = _places(right, 0), []
     for factors in np.asarray(left):
         parts = [
             row if factor == 1.0 else row * factor
             for factor, row in zip(factors, rows, strict=True) if factor
         ]  # fmt: skip
-        sums.append(_pairwise(parts) if parts else jnp.zeros(size, right.dtype))
-    return [jnp.stack(sums)]
+        sums.append(_total(parts) if parts else jnp.zeros((1, size), right.dtype))
+    return [lax.concatenate(sums, 0)]
 
 
 def _stack(equation: Any, values: list, size: int) -> list:

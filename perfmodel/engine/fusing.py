@@ -29,8 +29,8 @@ LOOPS = FREE | frozenset({
 })  # fmt: skip
 """Primitives that a loop over the elements of the result computes; others run on their own."""
 
-SLICES = 8
-"""Slices that one loop takes of a value and computes it for; of a longer one they are read."""
+LONGEST = 8
+"""Elements of a value that a loop computes for one of its own; more of them are stored before."""
 
 LARGEST = 400
 """Operations of one kernel; measured: more compile longer, fewer run longer."""
@@ -104,6 +104,11 @@ class _Node(NamedTuple):
         """Name of the primitive."""
         return self.equation.primitive.name
 
+    @property
+    def size(self) -> int:
+        """Elements of the result."""
+        return self.equation.outvars[0].aval.size
+
 
 class _Graph:
     """Operations of a function with all calls opened and each different one once, in order."""
@@ -170,10 +175,6 @@ class _Storage:
         self.stored = set(_numbers(graph.outputs))
         self._loops: dict[int, set[int]] = {}
         """Loops that compute each operation, by the place of their last one."""
-        self._slices: dict[Any, int] = {}
-        for node in graph.nodes:
-            if node.name == "slice":
-                self._slices[node.operands[0]] = self._slices.get(node.operands[0], 0) + 1
         for place in reversed(range(len(graph.nodes))):
             self._decide(place, graph.nodes[place])
 
@@ -182,8 +183,9 @@ class _Storage:
         asked = bool(self.stored.intersection(node.results))
         if not loops and not asked:
             return  # nothing reads it
-        sliced = self._slices.get(node.results[0], 0) > SLICES
-        if node.name not in LOOPS or (node.name not in FREE and (len(loops) > 1 or sliced)):
+        sizes = [self.graph.nodes[loop].size for loop in loops]
+        shared = len(loops) > 1 or node.size > LONGEST * min(sizes, default=node.size)
+        if node.name not in LOOPS or (node.name not in FREE and shared):
             self.stored.update(node.results)
         if self.stored.intersection(node.results):
             own = loops | {place} if node.name in FREE else {place}

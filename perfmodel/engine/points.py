@@ -12,8 +12,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.typing import NDArray
 
 from perfmodel.engine.batching import batch_last
-from perfmodel.engine.run import Form, evaluation_structure
-from perfmodel.engine.search_programs import WIDE_OPTIONS
+from perfmodel.engine.fusing import in_kernels
+from perfmodel.engine.run import WIDE_OPTIONS, Form, evaluation_structure
 from perfmodel.engine.store import Programs, stored
 from perfmodel_kernels.layout import Layout
 from perfmodel_kernels.site import Evaluation, SiteParams, evaluate
@@ -85,14 +85,14 @@ def _program(devices: tuple, form: Form) -> tuple[Any, NamedSharding]:
     split = NamedSharding(mesh, PartitionSpec("points"))
 
     def build() -> Programs:
+        on_cpu = devices[0].platform == "cpu"
         function = jax.shard_map(
-            lambda dealt, rounds: _rounds(form, dealt[0], rounds[0])[None],
+            lambda dealt, rounds: _rounds(form, dealt[0], rounds[0], on_cpu)[None],
             mesh=mesh,
             in_specs=PartitionSpec("points"),
             out_specs=PartitionSpec("points"),
             check_vma=False,
         )
-        on_cpu = devices[0].platform == "cpu"
         jitted = jax.jit(function, compiler_options=WIDE_OPTIONS if on_cpu else None)
         room = (len(devices), ROUNDS, form.size, BATCH)
         dealt = jax.ShapeDtypeStruct(room, np.float32, sharding=split)
@@ -103,19 +103,24 @@ def _program(devices: tuple, form: Form) -> tuple[Any, NamedSharding]:
     return stored(key, build).compiled[0], split
 
 
-def _rounds(form: Form, dealt: jax.Array, rounds: jax.Array) -> jax.Array:
+def _rounds(form: Form, dealt: jax.Array, rounds: jax.Array, on_cpu: bool) -> jax.Array:
     """All batches of one device, as many as there are. Axes: round, column, point."""
 
     def one(shared: Any, point: tuple[SiteParams, Layout]) -> Evaluation:
         del shared
         return evaluate(*point)
 
-    whole = batch_last(one, BATCH)
+    mapped = batch_last(one, BATCH)
+
+    def whole(vectors: jax.Array) -> jax.Array:
+        outputs = mapped(jnp.float32(0.0), form.batched(vectors, BATCH))
+        rows = [jnp.broadcast_to(leaf, (BATCH,)) for leaf in jax.tree.leaves(outputs)]
+        return jnp.stack([row.astype(jnp.float32) for row in rows])
+
+    formed = in_kernels(whole) if on_cpu else whole
 
     def batch(number: Any, table: jax.Array) -> jax.Array:
-        outputs = whole(jnp.float32(0.0), form.batched(dealt[number], BATCH))
-        rows = [jnp.broadcast_to(leaf, (BATCH,)) for leaf in jax.tree.leaves(outputs)]
-        return table.at[number].set(jnp.stack([row.astype(jnp.float32) for row in rows]))
+        return table.at[number].set(formed(dealt[number]))
 
     empty = jnp.zeros((ROUNDS, evaluation_structure().num_leaves, BATCH), jnp.float32)
     return lax.fori_loop(0, rounds, batch, empty)

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 from jax import lax
 
+from perfmodel.engine import fusing
 from perfmodel.engine.batching import hoist
 from perfmodel.engine.store import Programs, stored
 from perfmodel.spaces.layouts import Layouts
@@ -25,6 +26,10 @@ fifth of the rest and make a point cost 1.9 times as much."""
 
 ONCE_OPTIONS = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 0}
 """For the part that runs once per search: no time spent on making it fast."""
+
+WIDE_OPTIONS = CPU_OPTIONS | fusing.OPTIONS
+FEW_OPTIONS = ONCE_OPTIONS | fusing.OPTIONS
+"""The same two for kernels of :func:`perfmodel.engine.fusing.in_kernels`."""
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -202,14 +207,22 @@ def _few(form: Form, platform: str) -> tuple[Callable, Callable]:
         point = Layout(*[scalar] * len(Layout._fields))
         halves = hoist(evaluate, form.example(), point, FEW)
 
+        def prepared(values: Any) -> Any:
+            return halves.prepare(form.restored(values))
+
         def batch(shared: Any, table: Any) -> Evaluation:
             return halves.batched(shared, Layout(*table))
 
+        def jitted(function: Callable[..., Any]) -> Any:
+            formed = fusing.in_kernels(function) if platform == "cpu" else function
+            return jax.jit(formed, compiler_options=FEW_OPTIONS if platform == "cpu" else None)
+
         given = jax.ShapeDtypeStruct((form.size,), np.float32)
         table = jax.ShapeDtypeStruct((len(Layout._fields), FEW), np.float32)
-        prepare = compiled_once(lambda values: halves.prepare(form.restored(values))).lower(given)
-        first = prepare.compile()
-        return Programs((first, compiled_once(batch).lower(prepare.out_info, table).compile()))
+        prepare = jitted(prepared).lower(given)
+        return Programs(
+            [prepare.compile(), jitted(batch).lower(prepare.out_info, table).compile()]
+        )
 
     first, second = stored(("few", form, platform), build).compiled
     return first, second

@@ -10,13 +10,13 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.typing import NDArray
 
-from perfmodel.engine import fusing, staging
+from perfmodel.engine import staging
 from perfmodel.engine.coupling import SIZE
 from perfmodel.engine.reduction import (
     no_front,
     no_points,
 )
-from perfmodel.engine.run import CPU_OPTIONS, ONCE_OPTIONS, Form, evaluation_structure
+from perfmodel.engine.run import FEW_OPTIONS, WIDE_OPTIONS, Form, evaluation_structure
 from perfmodel.engine.search_kernel import (
     BATCH,
     GRID,
@@ -36,12 +36,6 @@ from perfmodel_kernels.site import evaluate
 
 MODES = 256
 """Modes come in tables of a multiple of this length, so that one program serves most spaces."""
-
-WIDE_OPTIONS = CPU_OPTIONS | fusing.OPTIONS
-"""For what runs for every point."""
-
-FEW_OPTIONS = ONCE_OPTIONS | fusing.OPTIONS
-"""For what runs once per search or chunk."""
 
 LEVEL = {
     **dict.fromkeys(BASE, staging.BASE),
@@ -129,13 +123,15 @@ def _built(form: Form, modes: int, empty: Any, placed: NamedSharding) -> Program
     )
     examples = _examples(form, kernel, modes, empty, placed)
 
-    def build(number: int) -> Any:
+    def lowered(number: int) -> Any:
         function, options = functions[number]
         return jax.jit(function, compiler_options=options).lower(*examples[number])
 
-    lowered = [build(number) for number in range(len(functions))]
-    with ThreadPoolExecutor(len(lowered)) as pool:
-        compiled = list(pool.map(lambda one: one.compile(), lowered))
+    # the longest first: it compiles while the others are traced
+    with ThreadPoolExecutor(len(functions)) as pool:
+        order = reversed(range(len(functions)))
+        waiting = {number: pool.submit(lowered(number).compile) for number in order}
+    compiled = [waiting[number].result() for number in range(len(functions))]
     numbers = planned.width(staging.SHAPE) + planned.structure.num_leaves
     temporary = int(compiled[-1].memory_analysis().temp_size_in_bytes)
     return Programs(compiled, Work(planned.flop, 4 * numbers, temporary))
