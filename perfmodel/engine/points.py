@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from perfmodel.engine.batching import batch_last
 from perfmodel.engine.fusing import in_kernels
 from perfmodel.engine.run import WIDE_OPTIONS, Form, evaluation_structure
-from perfmodel.engine.store import Programs, stored
+from perfmodel.engine.store import Build, Wanted, stored
 from perfmodel_kernels.layout import Layout
 from perfmodel_kernels.site import Evaluation, SiteParams, evaluate
 
@@ -84,7 +84,7 @@ def _program(devices: tuple, form: Form) -> tuple[Any, NamedSharding]:
     mesh = Mesh(np.array(devices), ("points",))
     split = NamedSharding(mesh, PartitionSpec("points"))
 
-    def build() -> Programs:
+    def build() -> Build:
         on_cpu = devices[0].platform == "cpu"
         function = jax.shard_map(
             lambda dealt, rounds: _rounds(form, dealt[0], rounds[0], on_cpu)[None],
@@ -97,10 +97,10 @@ def _program(devices: tuple, form: Form) -> tuple[Any, NamedSharding]:
         room = (len(devices), ROUNDS, form.size, BATCH)
         dealt = jax.ShapeDtypeStruct(room, np.float32, sharding=split)
         rounds = jax.ShapeDtypeStruct((len(devices),), np.int32, sharding=split)
-        return Programs([jitted.lower(dealt, rounds).compile()])
+        return Build([jitted.lower(dealt, rounds)])
 
     key = ("points", form, len(devices), devices[0].platform, BATCH, ROUNDS)
-    return stored(key, build).compiled[0], split
+    return stored(Wanted(key, build)).compiled[0], split
 
 
 def _rounds(form: Form, dealt: jax.Array, rounds: jax.Array, on_cpu: bool) -> jax.Array:

@@ -1,7 +1,7 @@
 """Compiles any function of arrays, and evaluates a few layouts of one site."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
@@ -12,7 +12,7 @@ from jax import lax
 
 from perfmodel.engine import fusing
 from perfmodel.engine.batching import hoist
-from perfmodel.engine.store import Programs, stored
+from perfmodel.engine.store import Build, Wanted, stored
 from perfmodel.spaces.layouts import Layouts
 from perfmodel_kernels.layout import Layout
 from perfmodel_kernels.site import Evaluation, SiteParams, evaluate
@@ -91,21 +91,33 @@ class Kept(NamedTuple):
 
     def __call__(self, *arguments: Any) -> Any:
         """Runs the program; it is of those that run a few times, see :func:`compiled_once`."""
-        leaves, tree = jax.tree.flatten(arguments)
-        kinds = tuple((np.shape(leaf), np.asarray(leaf).dtype.name) for leaf in leaves)
-        return _kept(self, tree, kinds)(*arguments)
+        return _kept(self, *_kinds(arguments))(*arguments)
+
+    def wanted(self, tree: Any, kinds: tuple) -> Wanted:
+        """The program for arguments of some structure, shapes and types."""
+
+        def build() -> Build:
+            leaves = [jax.ShapeDtypeStruct(shape, kind) for shape, kind in kinds]
+            examples = jax.tree.unflatten(tree, leaves)
+            return Build([compiled_once(self.function).lower(*examples)])
+
+        text = Path(self.function.__code__.co_filename).read_bytes()
+        return Wanted((self.name, tree, kinds, hashlib.sha256(text).hexdigest()), build)
+
+    def wanted_for(self, *arguments: Any) -> Wanted:
+        """The program for some arguments, to be made ready before they are given."""
+        return self.wanted(*_kinds(arguments))
+
+
+def _kinds(arguments: tuple) -> tuple[Any, tuple]:
+    """Structure of arguments, and shape and type of each leaf."""
+    leaves, tree = jax.tree.flatten(arguments)
+    return tree, tuple((np.shape(leaf), np.asarray(leaf).dtype.name) for leaf in leaves)
 
 
 @cache
 def _kept(named: Kept, tree: Any, kinds: tuple) -> Callable:
-    def build() -> Programs:
-        leaves = [jax.ShapeDtypeStruct(shape, kind) for shape, kind in kinds]
-        examples = jax.tree.unflatten(tree, leaves)
-        return Programs([compiled_once(named.function).lower(*examples).compile()])
-
-    text = Path(named.function.__code__.co_filename).read_bytes()
-    key = (named.name, tree, kinds, hashlib.sha256(text).hexdigest())
-    return stored(key, build).compiled[0]
+    return stored(named.wanted(tree, kinds)).compiled[0]
 
 
 def evaluate_few(params: SiteParams, layouts: Layouts) -> Evaluation:
@@ -201,11 +213,30 @@ def evaluation_structure() -> Any:
 @cache
 def _few(form: Form, platform: str) -> tuple[Callable, Callable]:
     """Loads or compiles once per form of the parameters."""
+    first, second = stored(_wanted_few(form, platform)).compiled
+    return first, second
 
-    def build() -> Programs:
+
+def wanted_few(params: SiteParams) -> Wanted:
+    """The programs of :func:`evaluate_few`, to be made ready before it is called.
+
+    Parameters
+    ----------
+    params
+        Site and job, scalars.
+
+    Returns
+    -------
+    Wanted
+        For :func:`perfmodel.engine.store.make_ready`.
+    """
+    return _wanted_few(flat(params)[0], jax.default_backend())
+
+
+def _wanted_few(form: Form, platform: str) -> Wanted:
+    def lowered() -> Iterator[Any]:
         scalar: Any = jax.ShapeDtypeStruct((), np.float32)
-        point = Layout(*[scalar] * len(Layout._fields))
-        halves = hoist(evaluate, form.example(), point, FEW)
+        halves = hoist(evaluate, form.example(), Layout(*[scalar] * len(Layout._fields)), FEW)
 
         def prepared(values: Any) -> Any:
             return halves.prepare(form.restored(values))
@@ -217,12 +248,9 @@ def _few(form: Form, platform: str) -> tuple[Callable, Callable]:
             formed = fusing.in_kernels(function) if platform == "cpu" else function
             return jax.jit(formed, compiler_options=FEW_OPTIONS if platform == "cpu" else None)
 
-        given = jax.ShapeDtypeStruct((form.size,), np.float32)
+        prepare = jitted(prepared).lower(jax.ShapeDtypeStruct((form.size,), np.float32))
+        yield prepare
         table = jax.ShapeDtypeStruct((len(Layout._fields), FEW), np.float32)
-        prepare = jitted(prepared).lower(given)
-        return Programs(
-            [prepare.compile(), jitted(batch).lower(prepare.out_info, table).compile()]
-        )
+        yield jitted(batch).lower(prepare.out_info, table)
 
-    first, second = stored(("few", form, platform), build).compiled
-    return first, second
+    return Wanted(("few", form, platform), lambda: Build(lowered()))

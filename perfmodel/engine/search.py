@@ -24,7 +24,8 @@ from perfmodel.engine.search_kernel import (
     Feed,
     Options,
 )
-from perfmodel.engine.search_programs import Work, padded, programs
+from perfmodel.engine.search_programs import Work, padded, programs, wanted
+from perfmodel.engine.store import Wanted
 from perfmodel.spaces.layouts import FIELDS, GROUP, MODE, Layouts
 from perfmodel.spaces.space import Block, Space, blocks
 from perfmodel_kernels.site import Evaluation, SiteParams
@@ -249,6 +250,22 @@ class _Run:
         leaves = list(table[:, len(FIELDS) :].T)
         evaluation = jax.tree.unflatten(evaluation_structure(), leaves)
         return Best(evaluation, Layouts(**fields), score)
+
+
+def wanted_search(params: SiteParams, asked: Space) -> Wanted:
+    """The programs of :func:`search`, to be made ready before it is called.
+
+    Parameters
+    ----------
+    params, asked
+        As in :func:`search`.
+
+    Returns
+    -------
+    Wanted
+        For :func:`perfmodel.engine.store.make_ready`.
+    """
+    return wanted(tuple(jax.local_devices()), flat(params)[0], padded(asked.modes))
 
 
 def work_of(params: SiteParams, asked: Space) -> Work:

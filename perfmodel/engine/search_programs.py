@@ -1,7 +1,6 @@
 """Compiled programs of a search: traced level by level once, kept on disk, loaded for each form."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -29,7 +28,7 @@ from perfmodel.engine.search_kernel import (
     Kernel,
     Options,
 )
-from perfmodel.engine.store import Programs, stored
+from perfmodel.engine.store import Build, Wanted, stored
 from perfmodel.spaces.layouts import BASE, FIELDS, GROUP, MODE, SHAPE
 from perfmodel_kernels.layout import Layout
 from perfmodel_kernels.site import evaluate
@@ -59,14 +58,14 @@ class Work(NamedTuple):
 class SearchPrograms(NamedTuple):
     """What evaluates a space on some devices, and where it begins."""
 
-    prepare: Any
-    """What all points share."""
-    base: Any
-    """Table of the bases."""
-    group: Any
-    """Table of the groups."""
     points: Any
     """All points of a chunk, and what is kept of them."""
+    group: Any
+    """Table of the groups."""
+    base: Any
+    """Table of the bases."""
+    prepare: Any
+    """What all points share."""
     empty: Any
     """Lists before the first chunk, one per device."""
     split: NamedSharding
@@ -84,7 +83,22 @@ def programs(devices: tuple, form: Form, modes: int) -> SearchPrograms:
     """Loads or compiles, once per set of devices, form of the parameters and length of the mode
     table.
     """
-    placed = NamedSharding(Mesh(np.array(devices), ("points",)), PartitionSpec("points"))
+    found, empty, split = stored(wanted(devices, form, modes)), _empty(devices), _placed(devices)
+    return SearchPrograms(*found.compiled, empty=empty, split=split, work=found.notes)
+
+
+def wanted(devices: tuple, form: Form, modes: int) -> Wanted:
+    """The same programs, to be made ready before they are needed."""
+    return Wanted(("search", form, modes, len(devices)), lambda: _build(devices, form, modes))
+
+
+def _placed(devices: tuple) -> NamedSharding:
+    """One part per device."""
+    return NamedSharding(Mesh(np.array(devices), ("points",)), PartitionSpec("points"))
+
+
+def _empty(devices: tuple) -> Any:
+    """Lists without a point."""
     columns = len(FIELDS) + evaluation_structure().num_leaves
     empty = (
         no_points(len(OBJECTIVES), KEEP, columns),
@@ -92,49 +106,45 @@ def programs(devices: tuple, form: Form, modes: int) -> SearchPrograms:
         no_front(SLOTS, len(RESPECTS), columns),
         np.full(GRID, -np.inf, np.float32),
     )
-    empty = jax.device_put(
-        jax.tree.map(lambda part: np.stack([np.asarray(part)] * len(devices)), empty), placed
-    )
-    key = ("search", form, modes, len(devices))
-    found = stored(key, lambda: _built(form, modes, empty, placed))
-    return SearchPrograms(*found.compiled, empty=empty, split=placed, work=found.notes)
+    split = jax.tree.map(lambda part: np.stack([np.asarray(part)] * len(devices)), empty)
+    return jax.device_put(split, _placed(devices))
 
 
-def _built(form: Form, modes: int, empty: Any, placed: NamedSharding) -> Programs:
-    """Traces and compiles."""
-    mesh: Any = placed.mesh
+def _build(devices: tuple, form: Form, modes: int) -> Build:
+    """Traces level by level; what compiles longest comes first."""
     split, whole = PartitionSpec("points"), PartitionSpec()
     scalar: Any = jax.ShapeDtypeStruct((), np.float32)
     point = Layout(*[scalar] * len(Layout._fields))
     levels = [staging.SHARED] * form.tree.num_leaves + [LEVEL[field] for field in Layout._fields]
     planned = staging.plan(evaluate, (form.example(), point), levels)
-    on_cpu = mesh.devices.flat[0].platform == "cpu"
-    kernel = Kernel(planned, on_cpu)
+    on_cpu = devices[0].platform == "cpu"
+    kernel, placed = Kernel(planned, on_cpu), _placed(devices)
 
     def mapped(function: Callable, inputs: tuple) -> Callable:
+        mesh: Any = placed.mesh
         return jax.shard_map(function, mesh=mesh, in_specs=inputs, out_specs=split, check_vma=False)
 
     once, wide = (FEW_OPTIONS, WIDE_OPTIONS) if on_cpu else (None, None)
     functions = (
-        (lambda given: kernel.prepare(jax.tree.leaves(form.restored(given))), once),
-        (mapped(kernel.base, (whole, split, split)), once),
-        (mapped(kernel.group, (whole, split, split, split, split)), wide),
         (mapped(kernel.points, (whole, (split, split), split, whole, split)), wide),
+        (mapped(kernel.group, (whole, split, split, split, split)), wide),
+        (mapped(kernel.base, (whole, split, split)), once),
+        (lambda given: kernel.prepare(jax.tree.leaves(form.restored(given))), once),
     )
-    examples = _examples(form, kernel, modes, empty, placed)
+    examples = _examples(form, kernel, modes, _empty(devices), placed)
 
-    def lowered(number: int) -> Any:
-        function, options = functions[number]
-        return jax.jit(function, compiler_options=options).lower(*examples[number])
+    def notes(compiled: Sequence[Any]) -> Work:
+        numbers = planned.width(staging.SHAPE) + planned.structure.num_leaves
+        temporary = int(compiled[0].memory_analysis().temp_size_in_bytes)
+        return Work(planned.flop, 4 * numbers, temporary)
 
-    # the longest first: it compiles while the others are traced
-    with ThreadPoolExecutor(len(functions)) as pool:
-        order = reversed(range(len(functions)))
-        waiting = {number: pool.submit(lowered(number).compile) for number in order}
-    compiled = [waiting[number].result() for number in range(len(functions))]
-    numbers = planned.width(staging.SHAPE) + planned.structure.num_leaves
-    temporary = int(compiled[-1].memory_analysis().temp_size_in_bytes)
-    return Programs(compiled, Work(planned.flop, 4 * numbers, temporary))
+    return Build(
+        (
+            jax.jit(function, compiler_options=options).lower(*example)
+            for (function, options), example in zip(functions, examples, strict=True)
+        ),
+        notes,
+    )
 
 
 def _examples(
@@ -181,8 +191,8 @@ def _examples(
         lambda part: jax.ShapeDtypeStruct(part.shape, part.dtype, sharding=split), empty
     )
     return (
-        (whole(form.size),),
-        (shared, feed.bases, feed.rounds),
-        (shared, bases, feed.groups, feed.group_base, feed.rounds),
         (shared, (bases, groups), feed, options, state),
+        (shared, bases, feed.groups, feed.group_base, feed.rounds),
+        (shared, feed.bases, feed.rounds),
+        (whole(form.size),),
     )

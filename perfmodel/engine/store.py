@@ -8,7 +8,8 @@ import hashlib
 import os
 import pickle
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,9 @@ from jax.experimental.compilation_cache import compilation_cache
 from jax.experimental.serialize_executable import deserialize_and_load, serialize
 
 from perfmodel.results.atomic import whole_file
+
+THREADS = 8
+"""Programs that compile at the same time."""
 
 SOURCES = ("perfmodel_kernels", "perfmodel.engine", "perfmodel.spaces")
 """Packages whose text decides what a program computes."""
@@ -32,30 +36,89 @@ class Programs(NamedTuple):
     """What else was found when they were built; has to be picklable."""
 
 
-def stored(key: Sequence[Any], build: Callable[[], Programs]) -> Programs:
+def _nothing(compiled: Sequence[Any]) -> None:
+    """No notes."""
+    del compiled
+
+
+class Build(NamedTuple):
+    """How programs are made."""
+
+    lowered: Iterable[Any]
+    """One after the other, traced when it is asked for; what compiles longest comes first."""
+    notes: Callable[[Sequence[Any]], Any] = _nothing
+    """Takes what was compiled."""
+
+
+class Wanted(NamedTuple):
+    """Programs that someone needs."""
+
+    key: Sequence[Any]
+    """What they depend on besides our text, the version and the devices; by its `repr`."""
+    build: Callable[[], Build]
+
+
+_READY: dict[str, Programs] = {}
+"""Programs that were made ready and not yet asked for."""
+
+_HANDED: set[str] = set()
+"""What was asked for before: whoever did keeps it."""
+
+
+def stored(wanted: Wanted) -> Programs:
     """Programs from disk, or built and written there; best effort.
 
     Parameters
     ----------
-    key
-        What the programs depend on besides our text, the version and the devices; by its `repr`.
-    build
-        Compiles them.
+    wanted
+        The programs.
 
     Returns
     -------
     Programs
         The same ones.
     """
-    path = _path(key)
-    if path is None:
-        return build()
-    found = _read(path)
-    if found is None:
-        with _freshly_compiled():
-            found = build()
-        _write(path, found)
-    return found
+    name = repr(wanted.key)
+    if name not in _READY:
+        _make([wanted])
+    _HANDED.add(name)
+    return _READY.pop(name)
+
+
+def make_ready(*wanted: Wanted) -> None:
+    """Loads or builds programs for those who ask next: while some compile, others are traced.
+
+    Parameters
+    ----------
+    wanted
+        The programs, those that compile longest first.
+    """
+    _make([one for one in wanted if repr(one.key) not in _HANDED | _READY.keys()])
+
+
+def _make(wanted: Sequence[Wanted]) -> None:
+    missing = []
+    for one in wanted:
+        path = _path(one.key)
+        found = _read(path) if path else None
+        if found is None:
+            missing.append((one, path))
+        else:
+            _READY[repr(one.key)] = found
+    if not missing:
+        return
+    with _freshly_compiled(), ThreadPoolExecutor(THREADS) as pool:
+        begun = [_begun(one.build(), pool) for one, _ in missing]
+        for (one, path), (build, waiting) in zip(missing, begun, strict=True):
+            compiled = [future.result() for future in waiting]
+            found = _READY[repr(one.key)] = Programs(compiled, build.notes(compiled))
+            if path:
+                _write(path, found)
+
+
+def _begun(build: Build, pool: ThreadPoolExecutor) -> tuple[Build, list[Future]]:
+    """Traces programs and lets them compile."""
+    return build, [pool.submit(one.compile) for one in build.lowered]
 
 
 @contextmanager

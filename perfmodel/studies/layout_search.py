@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from perfmodel.config.schema.scenario import Scenario
-from perfmodel.engine.run import evaluate_few
-from perfmodel.engine.search import Best, Found, Limits, search
+from perfmodel.engine.run import evaluate_few, wanted_few
+from perfmodel.engine.search import Best, Found, Limits, search, wanted_search
 from perfmodel.engine.search_kernel import NET
+from perfmodel.engine.store import make_ready
 from perfmodel.lowering.layout import lower_layout
 from perfmodel.lowering.site import lower_site
 from perfmodel.results.columns import TIME_SPLIT
@@ -23,7 +24,7 @@ from perfmodel.studies.bounds import Bounds
 from perfmodel.studies.coupled import AIMS, Beside, coupling_of, with_outcome
 from perfmodel.studies.envelope import outside
 from perfmodel.studies.power_limit import limit_of
-from perfmodel.studies.scanned import decided
+from perfmodel.studies.scanned import decided, wanted_stages
 from perfmodel.studies.uncertainty import error_bars
 from perfmodel.studies.verdict import lead, verdict
 
@@ -101,6 +102,8 @@ def search_layouts(scenario: Scenario, asked: Asked, watch: Watch | None = None)
     wanted = job(scenario, scenario.machine.chips, scenario.workload.batch.sequences)
     watch = watch or Watch(blocks, threading.Event())
     layouts = space(wanted, asked.axes, asked.bounds.kept)
+    played = wanted_stages(params.step) if asked.objective in PLAYED and asked.decide else ()
+    make_ready(wanted_search(params, layouts), wanted_few(params), *played)
     found = search(params, layouts, limits, watch.blocks(layouts))
     searched = time.perf_counter() - started
     complete = not watch.stopped.is_set()

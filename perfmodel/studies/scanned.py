@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from perfmodel.engine.run import Kept
+from perfmodel.engine.store import Wanted
 from perfmodel.studies.best_layout import Row, layout_of
 from perfmodel_kernels.layout import Layout
 from perfmodel_kernels.max_plus import PartTimes, Sends, over_parts, pipeline_time
@@ -36,9 +37,24 @@ def _stages(params: StepParams, layout: Layout) -> _Stages:
     return _Stages(jnp.stack(passes), parts.traffic.send, 1.0 - params.stack.overlap.pipeline)
 
 
-@cache
-def _stages_program() -> Callable:
-    return Kept(_stages, ("stages of a pipeline",))
+_stages_program = Kept(_stages, ("stages of a pipeline",))
+
+
+def wanted_stages(params: StepParams) -> tuple[Wanted]:
+    """The program that gives the parts of a pipeline, to be made ready before layouts are played.
+
+    Parameters
+    ----------
+    params
+        Machine, model, workload and software.
+
+    Returns
+    -------
+    tuple[Wanted]
+        For :func:`perfmodel.engine.store.make_ready`.
+    """
+    numbers = Layout(*[np.float32(0.0)] * len(Layout._fields))
+    return (_stages_program.wanted_for(_single(params), numbers),)
 
 
 @cache
@@ -77,7 +93,7 @@ def scanned_step_time(params: StepParams, row: Row) -> float:
     """
     layout = layout_of(row)
     numbers = Layout(*(np.float32(value) for value in layout))
-    found = _stages_program()(_single(params), numbers)
+    found = _stages_program(_single(params), numbers)
     stages, chunks, count = (int(layout[place]) for place in (2, 3, 8))
     group = stages if chunks > 1 else 2 * stages
     shorter = STEADY * group + count % group if count > (STEADY + 1) * group else count
