@@ -311,7 +311,7 @@ def _places(array: Any, axis: int) -> list:
 def _total(parts: list) -> Any:
     """Sum of arrays, by pairs."""
     while len(parts) > 1:
-        pairs = [a + b for a, b in zip(parts[::2], parts[1::2], strict=False)]
+        pairs = [lax.add(*pair) for pair in zip(parts[::2], parts[1::2], strict=False)]
         parts = pairs + parts[len(pairs) * 2 :]
     return parts[0]
 

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 from jax.experimental.xla_metadata import set_xla_metadata
-from jax.extend.core import ClosedJaxpr, Literal
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, Var, jaxpr_as_fun
 
-from perfmodel.engine.batching import CALLS, bound
+from perfmodel.engine.batching import CALLS
 
 FREE = frozenset({
     *("broadcast_in_dim", "reshape", "slice", "squeeze", "convert_element_type"),
@@ -66,12 +66,9 @@ def in_kernels(function: Callable[..., Any]) -> Callable[..., Any]:
     def run(*arguments: Any) -> Any:
         closed, shape = jax.make_jaxpr(function, return_shape=True)(*arguments)
         graph = _Graph(closed)
-        values = dict(zip(graph.inputs, jax.tree.leaves(arguments), strict=True))
-        _Emission(graph, values).run()
-        leaves, structure = jax.tree.flatten(shape)
-        outputs = [_read(values, number) for number in graph.outputs]
-        outputs = [jnp.asarray(one, leaf.dtype) for one, leaf in zip(outputs, leaves, strict=True)]
-        return jax.tree.unflatten(structure, outputs)
+        formed = jaxpr_as_fun(ClosedJaxpr(_formed(graph), ()))
+        outputs = formed(*closed.consts, *jax.tree.leaves(arguments))
+        return jax.tree.unflatten(jax.tree.structure(shape), outputs)
 
     return run
 
@@ -79,10 +76,10 @@ def in_kernels(function: Callable[..., Any]) -> Callable[..., Any]:
 class _Constant:
     """A constant; numbers of the same type and value are the same one."""
 
-    def __init__(self, value: Any) -> None:
-        self.value = value
-        plain = getattr(value, "ndim", 0) == 0
-        self.key = (str(getattr(value, "dtype", type(value))), float(value)) if plain else id(value)
+    def __init__(self, literal: Literal) -> None:
+        self.literal = literal
+        value, aval = literal.val, literal.aval
+        self.key = (str(aval), float(value)) if np.ndim(value) == 0 else id(value)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Constant) and self.key == other.key
@@ -119,39 +116,42 @@ class _Graph:
         """Place of the operation that each value results from; inputs have none."""
         self._count = 0
         self._known: dict[Any, Sequence[Any]] = {}
-        self.inputs = [self._fresh() for _ in closed.jaxpr.invars]
-        self.outputs = self._opened(closed, self.inputs)
+        self.variables: dict[int, Var] = {}
+        jaxpr = closed.jaxpr
+        self.inputs = [self._fresh(one.aval) for one in (*jaxpr.constvars, *jaxpr.invars)]
+        self.outputs = self._opened(jaxpr, self.inputs)
 
-    def _fresh(self) -> int:
+    def _fresh(self, aval: Any) -> int:
         self._count += 1
+        self.variables[self._count] = Var(aval)
         return self._count
 
-    def _opened(self, closed: ClosedJaxpr, inputs: Sequence[Any]) -> list[Any]:
+    def _opened(self, jaxpr: Jaxpr, inputs: Sequence[Any]) -> list[Any]:
         """Outputs of a function whose operations are added."""
-        known: dict[Any, Any] = dict(zip(closed.jaxpr.invars, inputs, strict=True))
-        known |= {
-            variable: _Constant(const)
-            for variable, const in zip(closed.jaxpr.constvars, closed.consts, strict=True)
-        }
+        known: dict[Any, Any] = dict(zip((*jaxpr.constvars, *jaxpr.invars), inputs, strict=True))
 
         def read(atom: Any) -> Any:
-            return _Constant(atom.val) if isinstance(atom, Literal) else known[atom]
+            return _Constant(atom) if isinstance(atom, Literal) else known[atom]
 
-        for equation in closed.jaxpr.eqns:
+        for equation in jaxpr.eqns:
             operands, params = tuple(read(atom) for atom in equation.invars), equation.params
             if equation.primitive.name in CALLS:
-                results = self._opened(params.get("jaxpr") or params["call_jaxpr"], operands)
+                inner = params.get("jaxpr") or params["call_jaxpr"]
+                consts = [_Constant(Literal(one, var.aval)) for one, var in zip(
+                    inner.consts, inner.jaxpr.constvars, strict=True
+                )]  # fmt: skip
+                results = self._opened(inner.jaxpr, [*consts, *operands])
             else:
                 results = self._added(equation, operands)
             known.update(zip(equation.outvars, results, strict=True))
-        return [read(atom) for atom in closed.jaxpr.outvars]
+        return [read(atom) for atom in jaxpr.outvars]
 
     def _added(self, equation: Any, operands: tuple) -> Sequence[Any]:
         """Results of one operation, those of an equal one where there is one."""
         name, params = equation.primitive.name, equation.params
         key = (name, str(params), operands) if name in LOOPS else object()
         if key not in self._known:
-            results = tuple(self._fresh() for _ in equation.outvars)
+            results = tuple(self._fresh(one.aval) for one in equation.outvars)
             self.maker |= dict.fromkeys(results, len(self.nodes))
             self.nodes.append(_Node(equation, operands, results))
             self._known[key] = results
@@ -161,10 +161,6 @@ class _Graph:
 def _numbers(operands: Iterable[Any]) -> list[int]:
     """Operands that aren't constants."""
     return [operand for operand in operands if isinstance(operand, int)]
-
-
-def _read(values: dict[int, Any], operand: Any) -> Any:
-    return values[operand] if isinstance(operand, int) else operand.value
 
 
 class _Storage:
@@ -257,75 +253,98 @@ def _body(graph: _Graph, stored: set[int], place: int) -> list[_Node]:
     return [graph.nodes[own] for own in sorted(found)]
 
 
-class _Emission:
-    """Binds the steps of a graph, loops as kernels."""
+def _formed(graph: _Graph) -> Jaxpr:
+    """The function whose loops are kernels."""
+    return _Forming(graph).whole()
 
-    def __init__(self, graph: _Graph, values: dict[int, Any]) -> None:
-        self.values = values
+
+class _Forming:
+    """Writes the steps of a graph as calls of kernels, and these as calls of loops."""
+
+    def __init__(self, graph: _Graph) -> None:
+        self.graph = graph
         self.outputs = set(_numbers(graph.outputs))
         self.steps = _steps(graph)
+        self.kernel, self.loop = _pattern(KERNEL), _pattern(LOOP)
         self.readers: dict[int, set[int]] = {}
         """Steps that read each value from memory."""
         for place, step in enumerate(self.steps):
             for number in step.asked:
                 self.readers.setdefault(number, set()).add(place)
 
-    def run(self) -> None:
+    def whole(self) -> Jaxpr:
         """All of them."""
+        equations: list[JaxprEqn] = []
         waiting: list[int] = []
         for place, step in enumerate(self.steps):
             size = sum(len(self.steps[one].body) for one in waiting)
             if waiting and (not step.body or size + len(step.body) > LARGEST):
-                self._kernel(waiting)
+                equations.append(self._kernel(waiting))
                 waiting = []
             if step.body:
                 waiting.append(place)
             else:
-                given = [_read(self.values, operand) for operand in step.last.operands]
-                results = bound(step.last.equation, given)
-                self.values |= zip(step.last.results, results, strict=True)
+                equations.append(self._equation(step.last))
         if waiting:
-            self._kernel(waiting)
+            equations.append(self._kernel(waiting))
+        return self._function(self.graph.inputs, self.graph.outputs, equations)
 
-    def _kernel(self, places: list[int]) -> None:
-        """Binds some loops as one kernel."""
+    def _kernel(self, places: list[int]) -> JaxprEqn:
+        """Some loops as one kernel."""
         steps, inside = [self.steps[place] for place in places], set(places)
+        made = [number for step in steps for number in step.last.results]
         wanted = [
-            number for step in steps for number in step.last.results
+            number for number in made
             if number in self.outputs or not self.readers.get(number, inside) <= inside
         ]  # fmt: skip
-        read = (number for step in steps for number in step.asked if number in self.values)
-        asked = list(dict.fromkeys(read))
+        read = dict.fromkeys(number for step in steps for number in step.asked)
+        asked = [number for number in read if number not in set(made)]
+        loops = [self._loop(step) for step in steps]
+        return self._call(self.kernel, asked, wanted, loops)
 
-        def compute(*arrays: Any) -> list:
-            values = dict(zip(asked, arrays, strict=True))
-            for step in steps:
-                _loop(step, values)
-            return [values[number] for number in wanted]
+    def _loop(self, step: _Step) -> JaxprEqn:
+        """One loop."""
+        equations = [self._equation(node) for node in step.body]
+        return self._call(self.loop, step.asked, step.last.results, equations)
 
-        results = _apart(compute, KERNEL)(*(self.values[number] for number in asked))
-        self.values |= zip(wanted, results, strict=True)
+    def _call(
+        self, pattern: JaxprEqn, asked: Sequence[int], made: Sequence[int], body: list[JaxprEqn]
+    ) -> JaxprEqn:
+        """A function and its call."""
+        one = pattern.params
+        into = {key: one[key] * len(asked) for key in ("in_shardings", "in_layouts")}
+        into["donated_invars"] = one["donated_invars"] * len(asked)
+        out = {key: one[key] * len(made) for key in ("out_shardings", "out_layouts")}
+        inner = ClosedJaxpr(self._function(asked, made, body), ())
+        return pattern.replace(
+            invars=[self.graph.variables[number] for number in asked],
+            outvars=[self.graph.variables[number] for number in made],
+            params=one | into | out | {"jaxpr": inner},
+        )
+
+    def _function(
+        self, inputs: Sequence[int], outputs: Sequence[Any], equations: list[JaxprEqn]
+    ) -> Jaxpr:
+        given = [self.graph.variables[number] for number in inputs]
+        info = self.kernel.params["jaxpr"].jaxpr.debug_info
+        names = info._replace(arg_names=("",) * len(inputs), result_paths=("",) * len(outputs))
+        return Jaxpr((), given, self._atoms(outputs), equations, debug_info=names)
+
+    def _equation(self, node: _Node) -> JaxprEqn:
+        """An operation on our own variables."""
+        results = [self.graph.variables[number] for number in node.results]
+        return node.equation.replace(invars=self._atoms(node.operands), outvars=results)
+
+    def _atoms(self, operands: Iterable[Any]) -> list[Any]:
+        known = self.graph.variables
+        return [known[one] if isinstance(one, int) else one.literal for one in operands]
 
 
-def _loop(step: _Step, values: dict[int, Any]) -> None:
-    """Binds one loop and adds its results to the values."""
+def _pattern(attributes: dict[str, str]) -> JaxprEqn:
+    """A call with attributes, of a function of one number."""
 
-    def compute(*arrays: Any) -> list:
-        local = dict(zip(step.asked, arrays, strict=True))
-        for node in step.body:
-            given = [_read(local, operand) for operand in node.operands]
-            local |= zip(node.results, bound(node.equation, given), strict=True)
-        return [local[number] for number in step.last.results]
-
-    results = _apart(compute, LOOP)(*(values[number] for number in step.asked))
-    values |= zip(step.last.results, results, strict=True)
-
-
-def _apart(function: Callable[..., Any], attributes: dict[str, str]) -> Callable[..., Any]:
-    """A function as a call that stays one."""
-
-    def call(*arguments: Any) -> Any:
+    def called(number: Any) -> Any:
         with set_xla_metadata(**attributes):
-            return jax.jit(function, inline=False)(*arguments)
+            return jax.jit(lambda one: one + 1.0, inline=False)(number)
 
-    return call
+    return jax.make_jaxpr(called)(np.float32(0.0)).jaxpr.eqns[0]

@@ -1,7 +1,7 @@
 """Compiles any function of arrays, and evaluates a few layouts of one site."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
@@ -11,7 +11,7 @@ import numpy as np
 from jax import lax
 
 from perfmodel.engine import fusing
-from perfmodel.engine.batching import hoist
+from perfmodel.engine.batching import batch_last
 from perfmodel.engine.store import Build, Wanted, stored
 from perfmodel.spaces.layouts import Layouts
 from perfmodel_kernels.layout import Layout
@@ -30,6 +30,11 @@ ONCE_OPTIONS = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_
 WIDE_OPTIONS = CPU_OPTIONS | fusing.OPTIONS
 FEW_OPTIONS = ONCE_OPTIONS | fusing.OPTIONS
 """The same two for kernels of :func:`perfmodel.engine.fusing.in_kernels`."""
+
+
+traced_evaluate = jax.jit(evaluate)
+"""The evaluation for those who take its equations apart: traced once for inputs of the same shapes.
+"""
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -99,7 +104,7 @@ class Kept(NamedTuple):
         def build() -> Build:
             leaves = [jax.ShapeDtypeStruct(shape, kind) for shape, kind in kinds]
             examples = jax.tree.unflatten(tree, leaves)
-            return Build([compiled_once(self.function).lower(*examples)])
+            return Build([_in_few_kernels(self.function, jax.default_backend()).lower(*examples)])
 
         text = Path(self.function.__code__.co_filename).read_bytes()
         return Wanted((self.name, tree, kinds, hashlib.sha256(text).hexdigest()), build)
@@ -136,13 +141,12 @@ def evaluate_few(params: SiteParams, layouts: Layouts) -> Evaluation:
         An array of the layouts each.
     """
     form, given = flat(params)
-    prepare, call = _few(form, jax.default_backend())
-    shared, parts = prepare(given), []
+    program, parts = _few(form, jax.default_backend()), []
     for start in range(0, len(layouts.tp), FEW):
         table = np.stack(layouts.where(slice(start, start + FEW))).astype(np.float32)
         count = table.shape[1]
         padded = np.pad(table, ((0, 0), (0, FEW - count)), mode="edge")
-        found = call(shared, padded)
+        found = program(given, padded)
         parts.append(jax.tree.map(lambda leaf, count=count: np.asarray(leaf)[:count], found))
     return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
 
@@ -211,10 +215,9 @@ def evaluation_structure() -> Any:
 
 
 @cache
-def _few(form: Form, platform: str) -> tuple[Callable, Callable]:
+def _few(form: Form, platform: str) -> Callable:
     """Loads or compiles once per form of the parameters."""
-    first, second = stored(_wanted_few(form, platform)).compiled
-    return first, second
+    return stored(_wanted_few(form, platform)).compiled[0]
 
 
 def wanted_few(params: SiteParams) -> Wanted:
@@ -234,23 +237,21 @@ def wanted_few(params: SiteParams) -> Wanted:
 
 
 def _wanted_few(form: Form, platform: str) -> Wanted:
-    def lowered() -> Iterator[Any]:
-        scalar: Any = jax.ShapeDtypeStruct((), np.float32)
-        halves = hoist(evaluate, form.example(), Layout(*[scalar] * len(Layout._fields)), FEW)
+    def build() -> Build:
+        each = batch_last(traced_evaluate, FEW)
 
-        def prepared(values: Any) -> Any:
-            return halves.prepare(form.restored(values))
+        def few(values: Any, table: Any) -> Evaluation:
+            return each(form.restored(values), Layout(*table))
 
-        def batch(shared: Any, table: Any) -> Evaluation:
-            return halves.batched(shared, Layout(*table))
-
-        def jitted(function: Callable[..., Any]) -> Any:
-            formed = fusing.in_kernels(function) if platform == "cpu" else function
-            return jax.jit(formed, compiler_options=FEW_OPTIONS if platform == "cpu" else None)
-
-        prepare = jitted(prepared).lower(jax.ShapeDtypeStruct((form.size,), np.float32))
-        yield prepare
+        given = jax.ShapeDtypeStruct((form.size,), np.float32)
         table = jax.ShapeDtypeStruct((len(Layout._fields), FEW), np.float32)
-        yield jitted(batch).lower(prepare.out_info, table)
+        return Build([_in_few_kernels(few, platform).lower(given, table)])
 
-    return Wanted(("few", form, platform), lambda: Build(lowered()))
+    return Wanted(("few", form, platform), build)
+
+
+def _in_few_kernels(function: Callable[..., Any], platform: str) -> Any:
+    """A program that runs a few times."""
+    if platform != "cpu":
+        return jax.jit(function)
+    return jax.jit(fusing.in_kernels(function), compiler_options=FEW_OPTIONS)

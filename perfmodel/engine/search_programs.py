@@ -15,7 +15,13 @@ from perfmodel.engine.reduction import (
     no_front,
     no_points,
 )
-from perfmodel.engine.run import FEW_OPTIONS, WIDE_OPTIONS, Form, evaluation_structure
+from perfmodel.engine.run import (
+    FEW_OPTIONS,
+    WIDE_OPTIONS,
+    Form,
+    evaluation_structure,
+    traced_evaluate,
+)
 from perfmodel.engine.search_kernel import (
     BATCH,
     GRID,
@@ -31,7 +37,6 @@ from perfmodel.engine.search_kernel import (
 from perfmodel.engine.store import Build, Wanted, stored
 from perfmodel.spaces.layouts import BASE, FIELDS, GROUP, MODE, SHAPE
 from perfmodel_kernels.layout import Layout
-from perfmodel_kernels.site import evaluate
 
 MODES = 256
 """Modes come in tables of a multiple of this length, so that one program serves most spaces."""
@@ -116,7 +121,7 @@ def _build(devices: tuple, form: Form, modes: int) -> Build:
     scalar: Any = jax.ShapeDtypeStruct((), np.float32)
     point = Layout(*[scalar] * len(Layout._fields))
     levels = [staging.SHARED] * form.tree.num_leaves + [LEVEL[field] for field in Layout._fields]
-    planned = staging.plan(evaluate, (form.example(), point), levels)
+    planned = staging.plan(traced_evaluate, (form.example(), point), levels)
     on_cpu = devices[0].platform == "cpu"
     kernel, placed = Kernel(planned, on_cpu), _placed(devices)
 

@@ -204,7 +204,7 @@ def _flop(equation: Any) -> int:
         summed = np.prod([equation.invars[0].aval.shape[axis] for axis in contracted])
         return int(2 * summed * np.prod(equation.outvars[0].aval.shape))
     operand = equation.invars[0] if name.startswith("reduce_") else equation.outvars[0]
-    return int(np.prod(operand.aval.shape)) if name in _ARITHMETIC else 0
+    return operand.aval.size if name in _ARITHMETIC else 0
 
 
 class _Stage(_Walk):
@@ -241,11 +241,8 @@ class _Stage(_Walk):
         """All that the inner levels need of this one."""
         batch = () if self.level == SHARED else (self.size,)
         numbers = self.plan.crossing[self.level]
-        parts = [
-            jnp.asarray(self.kept[number]).reshape(-1, *batch).astype(jnp.float32)
-            for number in numbers
-        ]
-        return jnp.concatenate(parts) if parts else jnp.zeros((0, *batch), jnp.float32)
+        parts = [_formed(self.kept[number], (-1, *batch), jnp.float32) for number in numbers]
+        return lax.concatenate(parts, 0) if parts else jnp.zeros((0, *batch), jnp.float32)
 
     def _kept(self, value: _Value) -> _Value:
         if value.level == self.level < MODE and value.number in self.plan.avals:
@@ -275,10 +272,19 @@ class _Stage(_Walk):
             table, start = self.tables[value.level], self.places[value.level][value.number]
             part = lax.slice_in_dim(table, start, start + int(np.prod(aval.shape)))
             batch = () if value.level == SHARED else (self.size,)
-            self.taken[value.number] = part.reshape(*aval.shape, *batch).astype(aval.dtype)
+            self.taken[value.number] = _formed(part, (*aval.shape, *batch), aval.dtype)
         return self.taken[value.number]
 
     def filled(self, value: _Value) -> Any:
         """An output with the batch last, the same for all points where none enters."""
         array = jnp.asarray(self.array(value))
         return array if value.spread else jnp.broadcast_to(array, (*array.shape, self.size))
+
+
+def _formed(array: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """An array in another shape and type; a missing length is what remains."""
+    array = jnp.asarray(array)
+    if -1 in shape:
+        shape = (array.size // int(np.prod(shape[1:])), *shape[1:])
+    array = array if array.shape == shape else lax.reshape(array, shape)
+    return array if array.dtype == dtype else lax.convert_element_type(array, dtype)
