@@ -7,6 +7,7 @@ enters are hoisted into a program of their own, which runs once per search.
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import jax
@@ -316,21 +317,51 @@ def _total(parts: list) -> Any:
     return parts[0]
 
 
+FILLED = 256
+"""Numbers of a constant matrix that are written out as sums; one with more is multiplied by."""
+
+
 def _product(equation: Any, values: list, size: int) -> list:
     """A constant matrix times a batched vector: sums of those rows that count, mostly few."""
     (left, left_batched), (right, _) = values
-    contracting, batch = equation.params["dimension_numbers"]
-    known = not isinstance(left, Tracer)
-    if left_batched or not known or contracting != ((1,), (0,)) or batch[0] or right.ndim != 2:
+    axes, batch = equation.params["dimension_numbers"]
+    table, vector = (right, left) if left_batched else (left, right)
+    (summed,), (over,) = axes[::-1] if left_batched else axes
+    if batch[0] or isinstance(table, Tracer) or np.ndim(table) != 2 or vector.ndim != 2 or over:
         return _by_vmap(equation, values, size)
-    rows, sums = _places(right, 0), []
-    for factors in np.asarray(left):
+    if np.count_nonzero(table) > FILLED:
+        return _by_vmap(equation, values, size)
+    rows, sums = _places(vector, 0), []
+    for factors in np.moveaxis(np.asarray(table), summed, 1):
         parts = [
             row if factor == 1.0 else row * factor
             for factor, row in zip(factors, rows, strict=True) if factor
         ]  # fmt: skip
-        sums.append(_total(parts) if parts else jnp.zeros((1, size), right.dtype))
+        sums.append(_total(parts) if parts else jnp.zeros((1, size), vector.dtype))
     return [lax.concatenate(sums, 0)]
+
+
+def _plus(equation: Any, values: list, size: int) -> list:
+    shape = equation.outvars[0].aval.shape
+    return [lax.add(*(_spread(value, shape, size) for value in values))]
+
+
+def _pad(equation: Any, values: list, size: int) -> list:
+    (array, _), (filler, filled) = values
+    if filled:
+        return _by_vmap(equation, values, size)
+    return [lax.pad(array, filler, (*equation.params["padding_config"], (0, 0, 0)))]
+
+
+def _unstack(equation: Any, values: list, size: int) -> list:
+    axis = equation.params["axis"]
+    return [lax.squeeze(part, (axis,)) for part in _places(values[0][0], axis)]
+
+
+def _split(equation: Any, values: list, size: int) -> list:
+    ends = np.cumsum([0, *equation.params["sizes"]]).tolist()
+    array, axis = values[0][0], equation.params["axis"]
+    return [lax.slice_in_dim(array, start, end, axis=axis) for start, end in pairwise(ends)]
 
 
 def _stack(equation: Any, values: list, size: int) -> list:
@@ -404,6 +435,10 @@ _RULES: dict[str, Callable] = {
     "concatenate": _concatenate,
     "stack": _stack,
     "dot_general": _product,
+    "add_any": _plus,
+    "pad": _pad,
+    "unstack": _unstack,
+    "split": _split,
     "reduce_sum": _sum,
     "reduce_max": _same_axes,
     "reduce_min": _same_axes,

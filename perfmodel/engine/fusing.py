@@ -22,7 +22,7 @@ FREE = frozenset({
 """Primitives that cost less to repeat than to store."""
 
 LOOPS = FREE | frozenset({
-    *("concatenate", "stack", "select_n", "clamp", "is_finite", "sign", "rem", "abs", "neg"),
+    *("concatenate", "stack", "pad", "select_n", "clamp", "is_finite", "sign", "rem", "abs", "neg"),
     *("add", "sub", "mul", "div", "max", "min", "floor", "ceil", "round", "sqrt", "rsqrt"),
     *("exp", "exp2", "expm1", "log", "log1p", "pow", "integer_pow", "square", "tanh", "logistic"),
     *("reduce_max", "reduce_min", "reduce_sum", "reduce_or", "reduce_and", "argmax", "erf_inv"),
@@ -192,7 +192,7 @@ class _Storage:
                 self._loops.setdefault(self.graph.maker[operand], set()).update(own)
             if node.name not in LOOPS:
                 self.stored.add(operand)
-            elif _repeats(node):
+            elif _repeats(node) or _chooses(node):
                 self._store(operand)
 
     def _store(self, number: int) -> None:
@@ -213,6 +213,11 @@ def _repeats(node: _Node) -> bool:
         return False
     before, after = node.equation.invars[0].aval, node.equation.outvars[0].aval
     return 1 < before.size < after.size
+
+
+def _chooses(node: _Node) -> bool:
+    """Whether a loop over the result would choose among many operands for every element."""
+    return node.name in ("concatenate", "stack") and len(node.operands) > LONGEST
 
 
 class _Step(NamedTuple):

@@ -87,6 +87,27 @@ def compiled_once(function: Callable[..., Any]) -> Any:
     return jax.jit(function, compiler_options=ONCE_OPTIONS if on_cpu else None)
 
 
+def compiled_over_points(function: Callable[[Any, Any], Any], size: int) -> Callable[..., Any]:
+    """A function of what is shared and of a point, for a batch of points.
+
+    Parameters
+    ----------
+    function
+        Takes two pytrees of arrays.
+    size
+        Points of a batch.
+
+    Returns
+    -------
+    Callable[..., Any]
+        Takes the points as the last axis of each array, and returns them so.
+    """
+    if jax.default_backend() != "cpu":
+        return jax.jit(jax.vmap(function, in_axes=(None, -1), out_axes=-1))
+    formed = fusing.in_kernels(batch_last(function, size))
+    return jax.jit(formed, compiler_options=WIDE_OPTIONS)
+
+
 class Kept(NamedTuple):
     """A function whose programs, one per shape of its arguments, stay on disk."""
 

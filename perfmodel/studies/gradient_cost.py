@@ -8,15 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from perfmodel.engine.ceilings import clock
-from perfmodel.engine.run import compiled, flat
+from perfmodel.engine.run import compiled_over_points, flat, traced_evaluate
 from perfmodel.spaces.layouts import Layouts
 from perfmodel_kernels.layout import Layout
-from perfmodel_kernels.site import SiteParams, evaluate
+from perfmodel_kernels.site import SiteParams
 
-POINTS = 1024
-"""Layouts of one call."""
+POINTS = 256
+"""Layouts of one call, as many as a search evaluates together."""
 
-REPEATS = 5
+REPEATS = 50
 
 
 def gradient_ratio(params: SiteParams, layouts: Layouts) -> float:
@@ -32,12 +32,12 @@ def gradient_ratio(params: SiteParams, layouts: Layouts) -> float:
     Returns
     -------
     float
-        Ratio of the shortest of a few runs each.
+        Ratio of the shortest of many runs each.
     """
     form, given = flat(params)
 
     def throughput(numbers: Any, layout: Layout) -> Any:
-        return jnp.log(evaluate(form.restored(numbers), layout).site.tokens_per_s)
+        return jnp.log(traced_evaluate(form.restored(numbers), layout).site.tokens_per_s)
 
     fields: Any = [np.resize(field, POINTS).astype(np.float32) for field in layouts]
     return ratio_of_times(throughput, given, Layout(*fields))
@@ -51,16 +51,17 @@ def ratio_of_times(function: Callable[[Any, Any], Any], shared: Any, points: Any
     function
         Takes what is derived by and one point; returns a number.
     shared, points
-        Arrays; the first axis of the points is mapped.
+        Arrays; the last axis of the points is mapped.
 
     Returns
     -------
     float
-        Ratio of the shortest of a few runs each.
+        Ratio of the shortest of many runs each.
     """
     both: Any = jax.value_and_grad(function)
+    size = jax.tree.leaves(points)[0].shape[-1]
     forward, backward = (
-        _least(compiled(jax.vmap(one, (None, 0))), shared, points) for one in (function, both)
+        _least(compiled_over_points(one, size), shared, points) for one in (function, both)
     )
     return backward / forward
 

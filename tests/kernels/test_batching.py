@@ -114,6 +114,10 @@ EXAMPLES: dict[str, Function] = {
     "concatenate": lambda s, p: lax.concatenate([column(p), s.vector], 0),
     "stack": lambda s, p: jnp.stack([column(p), s.vector], axis=1),
     "dot_general": lambda s, p: jnp.matmul(s.matrix, column(p)[:3], precision="highest"),
+    "add_any": lambda s, p: jax.grad(lambda x: x * x * s.scalar + x**3)(p.x),
+    "pad": lambda s, p: lax.pad(column(p), s.scalar * 0.0, ((1, 2, 0),)),
+    "unstack": lambda s, p: sum(jnp.unstack(column(p) * s.vector)),
+    "split": lambda s, p: lax.split(column(p), (1, 3))[1] * s.scalar,
     "reduce_sum": lambda s, p: (s.matrix[:, :, None] * column(p)[None, None]).sum((0, 2)),
     "reduce_max": lambda s, p: (s.vector[:, None] * column(p)[None]).max(0),
     "reduce_min": lambda s, p: (s.vector[:, None] * column(p)[None]).min(1),
@@ -121,6 +125,19 @@ EXAMPLES: dict[str, Function] = {
     "convert_element_type": lambda s, p: lax.convert_element_type(column(p), jnp.float32),
 }
 """A function whose batched operands meet each rule."""
+
+
+KINDS = np.array([[0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 0.0, 0.0], [0.5, 0.0, 1.0, 2.0]])
+
+PRODUCTS: dict[str, Function] = {
+    "matrix first": lambda s, p: jnp.matmul(KINDS, column(p)),
+    "vector first": lambda s, p: jnp.matmul(column(p)[:3], KINDS),
+    "first axis of both": lambda s, p: jnp.einsum("ij,i->j", KINDS, column(p)[:3]),
+    "derivative": lambda s, p: jax.grad(lambda v: (KINDS @ v**2).max())(column(p)),
+    "filled": lambda s, p: jnp.matmul(np.arange(1.0, 1025.0).reshape(256, 4), column(p)),
+    "two matrices": lambda s, p: jnp.matmul(KINDS, column(p)[:, None] * s.vector[None]),
+}
+"""Constant matrices, few of whose numbers count, on either side."""
 
 
 def primitives(jaxpr: Any) -> set[str]:
@@ -292,6 +309,24 @@ def layouts(size: int) -> Layout:
         offload_states=one_of(0.0, 1.0),
         offload_activations=one_of(0.0, 0.5),
     )
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_products_with_constant_matrices(name):
+    check(PRODUCTS[name], SHARED, points(), 1e-11)
+
+
+def test_no_operation_of_a_derivative_goes_through_vmap(monkeypatch):
+    def slow(equation, values, size):
+        raise AssertionError(f"{equation.primitive.name} has no rule")
+
+    def rate(site, layout):
+        return jnp.log(evaluate(site, layout).site.tokens_per_s)
+
+    monkeypatch.setattr(batching, "_by_vmap", slow)
+    site = as_arrays(SITE._replace(step=SITE.step._replace(model=EXPERTS)))
+    outputs = jax.eval_shape(batch_last(jax.grad(rate), 64), site, layouts(64))
+    assert all(leaf.shape[-1] == 64 for leaf in jax.tree.leaves(outputs))
 
 
 @pytest.mark.parametrize("model", [SITE.step.model, EXPERTS], ids=["dense", "experts"])
