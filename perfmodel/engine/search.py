@@ -13,8 +13,9 @@ from perfmodel.engine.reduction import (
     Front,
     Place,
 )
-from perfmodel.engine.run import evaluation_structure, flat
+from perfmodel.engine.run import evaluate_few, evaluation_structure, flat
 from perfmodel.engine.search_kernel import (
+    BASES,
     BATCH,
     KEEP,
     NET,
@@ -26,8 +27,8 @@ from perfmodel.engine.search_kernel import (
 )
 from perfmodel.engine.search_programs import Work, padded, programs, wanted
 from perfmodel.engine.store import Wanted
-from perfmodel.spaces.layouts import FIELDS, GROUP, MODE, Layouts
-from perfmodel.spaces.space import Block, Space, blocks
+from perfmodel.spaces.layouts import BASE, FIELDS, GROUP, MODE, SHAPE, Layouts
+from perfmodel.spaces.space import Block, Space, Table, blocks
 from perfmodel_kernels.site import Evaluation, SiteParams
 
 
@@ -106,7 +107,7 @@ def search(
     Found
         Best layouts, front and counts.
     """
-    run = _Run(params, asked, limits or Limits())
+    run = _Run(params, asked.bases, asked.modes, limits or Limits())
     dropped, counts = Counter(asked.dropped), []
     for chunk in _chunks(shapes if shapes is not None else blocks(asked), run.size, dropped):
         counts.append(run.advance(chunk))
@@ -115,6 +116,30 @@ def search(
     for count in counts:
         run.count(count)
     return run.found(dropped)
+
+
+def evaluate_found(params: SiteParams, layouts: Layouts) -> Evaluation:
+    """Evaluates one layout with the programs of a search, which are there after one.
+
+    Parameters
+    ----------
+    params
+        Site and job, scalars; memory as when the layout was found, or what it needs is there.
+    layouts
+        Arrays of length one.
+
+    Returns
+    -------
+    Evaluation
+        Arrays of length one.
+    """
+    row = {field: getattr(layouts, field) for field in FIELDS}
+    base, mode = (np.array([[*(row[name][0] for name in names)]]) for names in (BASE, MODE))
+    shape = np.array([[row[name][0] for name in (*GROUP, *SHAPE)]])
+    run = _Run(params, base, mode, Limits())
+    run.count(run.advance(_Chunk(0, np.zeros(1, np.int64), shape)))
+    best = run.found(Counter()).best["throughput"]
+    return best.evaluation if len(best.score) else evaluate_few(params, layouts)
 
 
 class _Chunk(NamedTuple):
@@ -143,15 +168,15 @@ def _chunks(generated: Iterable[Block], size: int, dropped: Counter) -> Iterator
         yield _Chunk(first, base, shapes)
 
 
-def _feed(asked: Space, chunk: _Chunk, devices: int) -> Feed:
+def _feed(bases: Table, chunk: _Chunk, devices: int) -> Feed:
     """Deals a chunk to the devices in contiguous parts, each with its own bases and groups."""
     part = BATCH * ROUNDS
     return Feed(*(np.stack(column) for column in zip(
-        *(_part(asked, chunk, part * device) for device in range(devices)), strict=True
+        *(_part(bases, chunk, part * device) for device in range(devices)), strict=True
     )))  # fmt: skip
 
 
-def _part(asked: Space, chunk: _Chunk, start: int) -> tuple:
+def _part(bases: Table, chunk: _Chunk, start: int) -> tuple:
     own = slice(start, start + BATCH * ROUNDS)
     base, shapes = chunk.base[own], chunk.shapes[own]
     count = len(base)
@@ -161,9 +186,10 @@ def _part(asked: Space, chunk: _Chunk, start: int) -> tuple:
     new = np.ones(len(base), bool)
     new[1:] = (base[1:] != base[:-1]) | (shapes[1:, :2] != shapes[:-1, :2]).any(1)
     of_group = np.cumsum(new) - 1
-    rounds = [-(-size // BATCH) if count else 0 for size in (len(kinds), new.sum(), len(base))]
+    sizes = (len(kinds), BASES), (new.sum(), BATCH), (len(base), BATCH)
+    rounds = [-(-rows // size) if count else 0 for rows, size in sizes]
     return (
-        _batches(asked.bases[kinds]),
+        _batches(bases[kinds], BASES),
         _batches(shapes[new][:, : len(GROUP)]),
         _batches(of_base[new][:, None])[:, 0].astype(np.int32),
         _batches(shapes[:, len(GROUP) :]),
@@ -174,35 +200,37 @@ def _part(asked: Space, chunk: _Chunk, start: int) -> tuple:
     )
 
 
-def _batches(rows: NDArray) -> NDArray[np.float32]:
+def _batches(rows: NDArray, size: int = BATCH) -> NDArray[np.float32]:
     """Rows in batches. Axes: round, field, row."""
     padded = np.pad(rows, ((0, BATCH * ROUNDS - len(rows)), (0, 0)), mode="edge")
-    dealt = padded.astype(np.float32).reshape(ROUNDS, BATCH, -1).transpose(0, 2, 1)
+    dealt = padded.astype(np.float32).reshape(-1, size, rows.shape[1]).transpose(0, 2, 1)
     return np.ascontiguousarray(dealt)
 
 
 class _Run:
     """One pass of the compiled programs over a space."""
 
-    def __init__(self, params: SiteParams, asked: Space, limits: Limits) -> None:
+    def __init__(self, params: SiteParams, bases: Table, modes: Table, limits: Limits) -> None:
         form, given = flat(params)
-        self.asked, self.limits = asked, limits
-        self.programs = programs(tuple(jax.local_devices()), form, padded(asked.modes))
+        self.bases, self.limits = bases, limits
+        self.programs = programs(tuple(jax.local_devices()), form, padded(modes))
         self.size = BATCH * ROUNDS * len(jax.local_devices())
         self.shared = np.asarray(self.programs.prepare(given))
         self.state = self.programs.empty
         self.counts = np.zeros(3, int)
-        self.options = _options(limits, asked)
+        self.options = _options(limits, modes)
 
     def advance(self, chunk: _Chunk) -> Any:
         """Evaluates one chunk; the result stays on the devices."""
         programs = self.programs
-        feed = jax.device_put(_feed(self.asked, chunk, len(jax.local_devices())), programs.split)
-        bases = programs.base(self.shared, feed.bases, feed.rounds)
-        groups = programs.group(self.shared, bases, feed.groups, feed.group_base, feed.rounds)
+        feed = jax.device_put(_feed(self.bases, chunk, len(jax.local_devices())), programs.split)
+        bases, groups = programs.tables.take()
+        bases = programs.base(bases, self.shared, feed)
+        groups = programs.group(groups, self.shared, bases, feed)
         self.state, counts = programs.points(
             self.shared, (bases, groups), feed, self.options, self.state
         )
+        programs.tables.give((bases, groups))
         return counts
 
     def count(self, counts: Any) -> None:
@@ -285,15 +313,15 @@ def work_of(params: SiteParams, asked: Space) -> Work:
     return programs(tuple(jax.local_devices()), form, padded(asked.modes)).work
 
 
-def _options(limits: Limits, asked: Space) -> Options:
+def _options(limits: Limits, own: Table) -> Options:
     columns = len(FIELDS) + evaluation_structure().num_leaves
     low = np.full(columns, -np.inf) if limits.low is None else limits.low
     high = np.full(columns, np.inf) if limits.high is None else limits.high
-    modes = np.zeros((padded(asked.modes), len(MODE)), np.float32)
-    modes[: len(asked.modes)] = asked.modes
+    modes = np.zeros((padded(own), len(MODE)), np.float32)
+    modes[: len(own)] = own
     return Options(
         modes=modes,
-        mode_count=np.int32(len(asked.modes)),  # type: ignore[arg-type]
+        mode_count=np.int32(len(own)),  # type: ignore[arg-type]
         power=np.float32(min(limits.power, 3e38)),  # type: ignore[arg-type]
         respects=np.array([name in limits.respects for name in RESPECTS]),
         bounds=np.stack([low, high]).astype(np.float32),

@@ -30,6 +30,9 @@ BATCH = 256
 ROUNDS = 16
 """Batches per device and call."""
 
+BASES = 32
+"""Bases per vector loop: a call has few, and their program is not made fast."""
+
 SLOTS = 128
 """Points that a front holds."""
 
@@ -64,7 +67,7 @@ GRID = (8, 129)
 class Feed(NamedTuple):
     """One chunk as the devices take it, the first axis of each array the device.
 
-    Rows come in batches, the tail repeats the last row.
+    Rows come in batches of `BATCH`, bases of `BASES`; the tail repeats the last row.
     """
 
     bases: NDArray[np.float32]
@@ -107,33 +110,35 @@ class Kernel:
         self.planned = planned
         self.formed = in_kernels if on_cpu else _unchanged
         self.columns = len(FIELDS) + planned.structure.num_leaves
+        self.widths = planned.width(staging.BASE), planned.width(staging.GROUP)
 
     def _stage(self, level: int, fields: tuple[str, ...], values: Any, *tables: Any) -> Any:
         """One level; fields come in the order of a layout."""
         own = [name for name in Layout._fields if name in fields]
         leaves = [values[fields.index(name)] for name in own]
-        return self.formed(staging.stage(self.planned, level, BATCH))(leaves, *tables)
+        size = BASES if level == staging.BASE else BATCH
+        return self.formed(staging.stage(self.planned, level, size))(leaves, *tables)
 
     def prepare(self, leaves: list) -> Any:
         """What all points share."""
         return self.formed(staging.stage(self.planned, staging.SHARED, BATCH))(leaves)
 
-    def base(self, shared: Any, bases: Any, rounds: Any) -> Any:
-        """Table of the bases. Axes: device, row, number."""
+    def base(self, table: Any, shared: Any, feed: Any) -> Any:
+        """Writes the table of the bases. Axes: device, row, number."""
 
         def one(number: Any) -> Any:
-            return self._stage(staging.BASE, BASE, bases[0, number], shared)
+            return self._stage(staging.BASE, BASE, feed.bases[0, number], shared)
 
-        return _filled(one, rounds[0, 0], self.planned.width(staging.BASE))
+        return _filled(table, one, feed.rounds[0, 0])
 
-    def group(self, shared: Any, bases: Any, groups: Any, of_base: Any, rounds: Any) -> Any:
-        """Table of the groups. Axes: device, row, number."""
+    def group(self, table: Any, shared: Any, bases: Any, feed: Any) -> Any:
+        """Writes the table of the groups. Axes: device, row, number."""
 
         def one(number: Any) -> Any:
-            outer = bases[0][of_base[0, number]].T
-            return self._stage(staging.GROUP, GROUP, groups[0, number], shared, outer)
+            outer = bases[0][feed.group_base[0, number]].T
+            return self._stage(staging.GROUP, GROUP, feed.groups[0, number], shared, outer)
 
-        return _filled(one, rounds[0, 1], self.planned.width(staging.GROUP))
+        return _filled(table, one, feed.rounds[0, 1])
 
     def points(self, shared: Any, tables: Any, feed: Any, options: Any, state: Any) -> Any:
         """Evaluates all points of a device and updates what it keeps."""
@@ -298,7 +303,8 @@ def _cell(fields: Any) -> tuple[Any, Any]:
 
 def _picked(rows: Any, index: Any) -> Any:
     """Rows of a dealt table by their number. Axes: field, point."""
-    return rows[index // BATCH, :, index % BATCH].T
+    size = rows.shape[-1]
+    return rows[index // size, :, index % size].T
 
 
 def _within(table: Any, bounds: Any) -> Any:
@@ -307,11 +313,11 @@ def _within(table: Any, bounds: Any) -> Any:
     return ((table >= low) & (table <= high)).all(0)
 
 
-def _filled(one: Callable, rounds: Any, width: int) -> Any:
-    """A table filled batch by batch; rows behind the last batch stay empty."""
+def _filled(table: Any, one: Callable, rounds: Any) -> Any:
+    """A table written batch by batch; rows behind the last batch stay what they were."""
 
-    def store(number: Any, table: Any) -> Any:
-        return lax.dynamic_update_slice_in_dim(table, one(number).T, number * BATCH, 0)
+    def store(number: Any, rows: Any) -> Any:
+        found = one(number).T
+        return lax.dynamic_update_slice_in_dim(rows, found, number * len(found), 0)
 
-    empty = jnp.zeros((BATCH * ROUNDS, width), jnp.float32)
-    return lax.fori_loop(0, rounds, store, empty)[None]
+    return lax.fori_loop(0, rounds, store, table[0])[None]

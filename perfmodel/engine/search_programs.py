@@ -23,6 +23,7 @@ from perfmodel.engine.run import (
     traced_evaluate,
 )
 from perfmodel.engine.search_kernel import (
+    BASES,
     BATCH,
     GRID,
     KEEP,
@@ -58,6 +59,29 @@ class Work(NamedTuple):
     """Least bytes that one point reads and writes: what crosses to it, and its outputs. [B]"""
     temporary: int
     """Bytes that the program of the points takes beside its inputs and outputs. [B]"""
+    widths: tuple[int, int]
+    """Numbers of a base and of a group that are handed on."""
+
+
+class Tables:
+    """Tables of bases and groups, written anew by every chunk: their memory is kept."""
+
+    def __init__(self, widths: tuple[int, int], split: NamedSharding) -> None:
+        self._widths, self._split = widths, split
+        self._idle: list[tuple[Any, Any]] = []
+
+    def take(self) -> tuple[Any, Any]:
+        """Two tables that nobody else writes."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            shapes = [(self._split.mesh.size, BATCH * ROUNDS, width) for width in self._widths]
+            first, second = (np.zeros(shape, np.float32) for shape in shapes)
+            return jax.device_put(first, self._split), jax.device_put(second, self._split)
+
+    def give(self, tables: tuple[Any, Any]) -> None:
+        """Takes them back."""
+        self._idle.append(tables)
 
 
 class SearchPrograms(NamedTuple):
@@ -76,6 +100,7 @@ class SearchPrograms(NamedTuple):
     split: NamedSharding
     """One part per device."""
     work: Work
+    tables: Tables
 
 
 def padded(modes: NDArray) -> int:
@@ -88,8 +113,14 @@ def programs(devices: tuple, form: Form, modes: int) -> SearchPrograms:
     """Loads or compiles, once per set of devices, form of the parameters and length of the mode
     table.
     """
-    found, empty, split = stored(wanted(devices, form, modes)), _empty(devices), _placed(devices)
-    return SearchPrograms(*found.compiled, empty=empty, split=split, work=found.notes)
+    found, split = stored(wanted(devices, form, modes)), _placed(devices)
+    return SearchPrograms(
+        *found.compiled,
+        empty=_empty(devices),
+        split=split,
+        work=found.notes,
+        tables=Tables(found.notes.widths, split),
+    )
 
 
 def wanted(devices: tuple, form: Form, modes: int) -> Wanted:
@@ -131,22 +162,22 @@ def _build(devices: tuple, form: Form, modes: int) -> Build:
 
     once, wide = (FEW_OPTIONS, WIDE_OPTIONS) if on_cpu else (None, None)
     functions = (
-        (mapped(kernel.points, (whole, (split, split), split, whole, split)), wide),
-        (mapped(kernel.group, (whole, split, split, split, split)), wide),
-        (mapped(kernel.base, (whole, split, split)), once),
-        (lambda given: kernel.prepare(jax.tree.leaves(form.restored(given))), once),
+        (mapped(kernel.points, (whole, (split, split), split, whole, split)), wide, ()),
+        (mapped(kernel.group, (split, whole, split, split)), wide, (0,)),
+        (mapped(kernel.base, (split, whole, split)), once, (0,)),
+        (lambda given: kernel.prepare(jax.tree.leaves(form.restored(given))), once, ()),
     )
     examples = _examples(form, kernel, modes, _empty(devices), placed)
 
     def notes(compiled: Sequence[Any]) -> Work:
         numbers = planned.width(staging.SHAPE) + planned.structure.num_leaves
         temporary = int(compiled[0].memory_analysis().temp_size_in_bytes)
-        return Work(planned.flop, 4 * numbers, temporary)
+        return Work(planned.flop, 4 * numbers, temporary, kernel.widths)
 
     return Build(
         (
-            jax.jit(function, compiler_options=options).lower(*example)
-            for (function, options), example in zip(functions, examples, strict=True)
+            jax.jit(function, donate_argnums=given, compiler_options=options).lower(*example)
+            for (function, options, given), example in zip(functions, examples, strict=True)
         ),
         notes,
     )
@@ -168,11 +199,9 @@ def _examples(
         return jax.ShapeDtypeStruct((count, *axes), np.int32, sharding=split)
 
     shared = whole(kernel.planned.width(staging.SHARED))
-    rows = BATCH * ROUNDS
-    bases = real(rows, kernel.planned.width(staging.BASE))
-    groups = real(rows, kernel.planned.width(staging.GROUP))
+    bases, groups = (real(BATCH * ROUNDS, width) for width in kernel.widths)
     feed = Feed(
-        bases=real(ROUNDS, len(BASE), BATCH),
+        bases=real(BATCH * ROUNDS // BASES, len(BASE), BASES),
         groups=real(ROUNDS, len(GROUP), BATCH),
         group_base=index(ROUNDS, BATCH),
         shapes=real(ROUNDS, len(SHAPE), BATCH),
@@ -197,7 +226,7 @@ def _examples(
     )
     return (
         (shared, (bases, groups), feed, options, state),
-        (shared, bases, feed.groups, feed.group_base, feed.rounds),
-        (shared, feed.bases, feed.rounds),
+        (groups, shared, bases, feed),
+        (bases, shared, feed),
         (whole(form.size),),
     )

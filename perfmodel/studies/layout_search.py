@@ -10,7 +10,7 @@ import numpy as np
 
 from perfmodel.config.schema.scenario import Scenario
 from perfmodel.engine.run import evaluate_few, wanted_few
-from perfmodel.engine.search import Best, Found, Limits, search, wanted_search
+from perfmodel.engine.search import Best, Found, Limits, evaluate_found, search, wanted_search
 from perfmodel.engine.search_kernel import NET
 from perfmodel.engine.store import make_ready
 from perfmodel.lowering.layout import lower_layout
@@ -103,7 +103,8 @@ def search_layouts(scenario: Scenario, asked: Asked, watch: Watch | None = None)
     watch = watch or Watch(blocks, threading.Event())
     layouts = space(wanted, asked.axes, asked.bounds.kept)
     played = wanted_stages(params.step) if asked.objective in PLAYED and asked.decide else ()
-    make_ready(wanted_search(params, layouts), wanted_few(params), *played)
+    explained = [wanted_few(params)] if asked.named else []
+    make_ready(wanted_search(params, layouts), *explained, *played)
     found = search(params, layouts, limits, watch.blocks(layouts))
     searched = time.perf_counter() - started
     complete = not watch.stopped.is_set()
@@ -139,7 +140,7 @@ def _checked(row: Row) -> Row:
 
 def _told(scenario: Scenario, row: Row, beside: Beside | None) -> Row:
     """A row with its 90 % interval, what of it no run was measured with, and what it comes to."""
-    row = row | error_bars(scenario, row | {"chips": scenario.machine.chips})
+    row = row | error_bars(scenario, row | {"chips": scenario.machine.chips}, evaluate_found)
     return row if beside is None else with_outcome(scenario, row, beside)
 
 

@@ -1,6 +1,7 @@
 """Error bars of a prediction: how far a step may be off, and whether runs like it were measured."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -8,12 +9,16 @@ from perfmodel.config.intervals import shipped_intervals
 from perfmodel.config.schema.scenario import Scenario
 from perfmodel.engine.run import evaluate_few
 from perfmodel.lowering.site import lower_site
-from perfmodel.spaces.layouts import alone
+from perfmodel.spaces.layouts import Layouts, alone
 from perfmodel.studies.best_layout import Row, layout_of
 from perfmodel.studies.envelope import outside
 from perfmodel.studies.measured_envelope import Job, unmeasured
 from perfmodel.studies.run_intervals import half_width, interval, spread_of
+from perfmodel_kernels.site import Evaluation, SiteParams
 from perfmodel_kernels.step_parts import StepParams
+
+Evaluator = Callable[[SiteParams, Layouts], Evaluation]
+"""Evaluates layouts."""
 
 NOTHING: Row = {
     "step_time_low_s": math.nan,
@@ -25,7 +30,7 @@ NOTHING: Row = {
 """Where no layout is feasible there is nothing to be off."""
 
 
-def error_bars(scenario: Scenario, row: Row) -> Row:
+def error_bars(scenario: Scenario, row: Row, evaluate: Evaluator = evaluate_few) -> Row:
     """Ends of the 90 % interval of a step, and what of it no run was measured of.
 
     The five parameters of which a prediction knows least are each moved by the standard deviation
@@ -38,6 +43,8 @@ def error_bars(scenario: Scenario, row: Row) -> Row:
         The machine and the job, under the cap of the row.
     row
         What it does, with its layout.
+    evaluate
+        Of one layout; what a search has at hand after it found the row.
 
     Returns
     -------
@@ -49,7 +56,7 @@ def error_bars(scenario: Scenario, row: Row) -> Row:
     params, layouts = lower_site(scenario, row["chips"]), alone(layout_of(row))
 
     def time_of(step: StepParams) -> np.ndarray:
-        found = evaluate_few(params._replace(step=step), layouts)
+        found = evaluate(params._replace(step=step), layouts)
         return np.asarray(found.step.step_time, float)
 
     time = np.array([row["step_time_s"]])

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from perfmodel.engine.coupling import Coupling, Price, net_rate
-from perfmodel.engine.search import KEEP, RESPECTS, Found, Limits, search
+from perfmodel.engine.run import evaluate_few
+from perfmodel.engine.search import KEEP, RESPECTS, Found, Limits, evaluate_found, search
 from perfmodel.engine.search_kernel import NET
-from perfmodel.spaces.layouts import FIELDS, Layouts
+from perfmodel.spaces.layouts import FIELDS, Layouts, alone
 from perfmodel.spaces.space import Space, blocks
 from perfmodel_kernels.layout import Layout
 from perfmodel_kernels.site import Evaluation, SiteParams, evaluate
@@ -82,6 +83,25 @@ def test_the_metrics_belong_to_the_layout_that_is_named(found: Found, tight: Sit
     alone = compiled(evaluate)(as_arrays(tight), as_arrays(kept.layouts.row(3)))
     for many, one in zip(jax.tree.leaves(kept.evaluation), jax.tree.leaves(alone), strict=True):
         np.testing.assert_allclose(many[3], one, rtol=1e-4)
+
+
+def test_one_layout_is_evaluated_as_it_was_found(found: Found, tight: SiteParams) -> None:
+    kept = found.best["throughput"]
+    row = alone(kept.layouts.row(2))
+    again = evaluate_found(tight, row)
+    for many, one in zip(jax.tree.leaves(kept.evaluation), jax.tree.leaves(again), strict=True):
+        assert many[2] == one[0]
+    few = evaluate_few(tight, row)
+    for one, other in zip(jax.tree.leaves(again), jax.tree.leaves(few), strict=True):
+        np.testing.assert_allclose(one, other, rtol=5e-6)
+
+
+def test_one_layout_that_does_not_fit_is_evaluated_too(found: Found, tight: SiteParams) -> None:
+    row = alone(found.best["throughput"].layouts.row(0))
+    small = tight._replace(step=tight.step._replace(capacity=1e9))
+    again = evaluate_found(small, row)
+    assert not again.step.feasible[0]
+    assert again.step.memory_fraction[0] > 1.0
 
 
 def test_the_front_is_what_no_other_layout_beats(found: Found, plain: Evaluation) -> None:
