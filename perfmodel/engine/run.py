@@ -88,7 +88,7 @@ def compiled_once(function: Callable[..., Any]) -> Any:
 
 
 def compiled_over_points(function: Callable[[Any, Any], Any], size: int) -> Callable[..., Any]:
-    """A function of what is shared and of a point, for a batch of points.
+    """A function of what is shared and of a point, for batches of points.
 
     Parameters
     ----------
@@ -100,12 +100,17 @@ def compiled_over_points(function: Callable[[Any, Any], Any], size: int) -> Call
     Returns
     -------
     Callable[..., Any]
-        Takes the points as the last axis of each array, and returns them so.
+        Takes what is shared and arrays of points, whose first axis is the batch and whose last the
+        point in it, and returns such arrays.
     """
-    if jax.default_backend() != "cpu":
-        return jax.jit(jax.vmap(function, in_axes=(None, -1), out_axes=-1))
-    formed = fusing.in_kernels(batch_last(function, size))
-    return jax.jit(formed, compiler_options=WIDE_OPTIONS)
+    on_cpu = jax.default_backend() == "cpu"
+    mapped = jax.vmap(function, in_axes=(None, -1), out_axes=-1)
+    each = fusing.in_kernels(batch_last(function, size)) if on_cpu else mapped
+
+    def batches(shared: Any, points: Any) -> Any:
+        return lax.map(lambda batch: each(shared, batch), points)
+
+    return jax.jit(batches, compiler_options=WIDE_OPTIONS if on_cpu else None)
 
 
 class Kept(NamedTuple):

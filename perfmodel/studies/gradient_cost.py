@@ -8,15 +8,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from perfmodel.engine.ceilings import clock
-from perfmodel.engine.run import compiled_over_points, flat, traced_evaluate
+from perfmodel.engine.run import compiled_over_points, traced_evaluate
 from perfmodel.spaces.layouts import Layouts
 from perfmodel_kernels.layout import Layout
 from perfmodel_kernels.site import SiteParams
 
 POINTS = 256
-"""Layouts of one call, as many as a search evaluates together."""
+"""Layouts of a batch, as many as a search evaluates together."""
 
-REPEATS = 50
+BATCHES = 32
+"""Batches of one call: beside them it counts for nothing that it is made."""
+
+REPEATS = 5
 
 
 def gradient_ratio(params: SiteParams, layouts: Layouts) -> float:
@@ -32,14 +35,15 @@ def gradient_ratio(params: SiteParams, layouts: Layouts) -> float:
     Returns
     -------
     float
-        Ratio of the shortest of many runs each.
+        Ratio of the shortest of a few runs each.
     """
-    form, given = flat(params)
 
-    def throughput(numbers: Any, layout: Layout) -> Any:
-        return jnp.log(traced_evaluate(form.restored(numbers), layout).site.tokens_per_s)
+    def throughput(numbers: SiteParams, layout: Layout) -> Any:
+        return jnp.log(traced_evaluate(numbers, layout).site.tokens_per_s)
 
-    fields: Any = [np.resize(field, POINTS).astype(np.float32) for field in layouts]
+    given = jax.tree.map(np.float32, params)
+    shape = BATCHES, POINTS
+    fields: Any = [np.resize(field, shape).astype(np.float32) for field in layouts]
     return ratio_of_times(throughput, given, Layout(*fields))
 
 
@@ -51,12 +55,12 @@ def ratio_of_times(function: Callable[[Any, Any], Any], shared: Any, points: Any
     function
         Takes what is derived by and one point; returns a number.
     shared, points
-        Arrays; the last axis of the points is mapped.
+        Arrays; of those of the points the first axis is the batch, the last one the point.
 
     Returns
     -------
     float
-        Ratio of the shortest of many runs each.
+        Ratio of the shortest of a few runs each.
     """
     both: Any = jax.value_and_grad(function)
     size = jax.tree.leaves(points)[0].shape[-1]
