@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from perfmodel.config.schema.scenario import Scenario
-from perfmodel.engine.run import evaluate_few
-from perfmodel.engine.search import Limits, search
+from perfmodel.engine.run import evaluate_few, wanted_few
+from perfmodel.engine.search import Limits, search, wanted_search
+from perfmodel.engine.store import make_ready
 from perfmodel.lowering.fabric_power import fabric_boxes
 from perfmodel.lowering.layout import describe, lower_layout
 from perfmodel.lowering.precision import format_on
@@ -99,6 +100,21 @@ def best_row(
         return labels | _nothing(OUT_OF_MEMORY if found.points else NO_LAYOUT, found.points)
     counts = {"points": found.points, "feasible_points": found.feasible}
     return labels | layout_row(best.evaluation, best.layouts.row(0)) | counts
+
+
+def make_searches_ready(scenario: Scenario, axes: Axes | None = None) -> None:
+    """Loads or compiles at once what best rows with error bars need.
+
+    Parameters
+    ----------
+    scenario
+        A machine and a job like those whose layouts will be searched.
+    axes
+        Values of the layout's axes.
+    """
+    params = lower_site(scenario)
+    asked = job(scenario, scenario.machine.chips, scenario.workload.batch.sequences)
+    make_ready(wanted_search(params, space(asked, axes)), wanted_few(params))
 
 
 def _named(params: SiteParams, layout: Layout) -> Row:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from perfmodel.config.schema.scenario import Scenario
 from perfmodel.spaces.layouts import Axes
-from perfmodel.studies.best_layout import Row
+from perfmodel.studies.best_layout import Row, make_searches_ready
 from perfmodel.studies.conclusion import conclude
 from perfmodel.studies.decomposition import decompose
 from perfmodel.studies.network_sensitivity import STEPS, network_sensitivity, told
@@ -120,6 +120,7 @@ def compare_sites(question: Question, done: Progress = lambda _: None) -> list[R
     list[Row]
         One row per site, workload and batch rule that changes the batch.
     """
+    make_searches_ready(question.cases[0].scenario, AXES)
     found = [(case, row) for case in question.cases for row in _site(case, done)]
     come_to = spread([Job(case.scenario, row) for case, row in found], question.around)
     sites = [row | more for (_, row), more in zip(found, come_to, strict=True)]

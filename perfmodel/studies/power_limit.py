@@ -6,8 +6,6 @@ from typing import NamedTuple
 import numpy as np
 
 from perfmodel.config.schema.scenario import Scenario
-from perfmodel.engine.run import evaluate_few
-from perfmodel.engine.search import evaluate_found
 from perfmodel.lowering.site import lower_site
 from perfmodel.spaces.layouts import Axes
 from perfmodel.studies.best_layout import Row, best_row, layout_of
@@ -91,8 +89,7 @@ def _with_bars(scenario: Scenario, row: Row) -> Row:
     """A row with the ends of its interval, under its own cap."""
     known = math.isfinite(row["power_cap_w"])
     capped = with_cap(scenario, row["power_cap_w"]) if known else scenario
-    evaluate = evaluate_few if scenario.layout is not None else evaluate_found
-    return row | error_bars(capped, row, evaluate)
+    return row | error_bars(capped, row)
 
 
 def _marked(row: Row, free: Row, strategy: str, cap: float) -> Row:
