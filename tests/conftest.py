@@ -4,6 +4,7 @@ import os
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("PERFMODEL_NO_COMPILE_CACHE", "1")
+os.environ["COLUMNS"] = "120"  # those who share the work among processes set another width
 
 import jax
 

@@ -1,6 +1,7 @@
 """A search that shows how far it is, and ends at the first interrupt with what it has found."""
 
 import signal
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -41,7 +42,11 @@ def watched() -> Watch:
                 done(end - start)
                 start = end
 
-    return Watch(handed_out, stopped)
+    return Watch(handed_out, stopped, _say_compiling)
+
+
+def _say_compiling() -> None:
+    sys.stderr.write("compiling the programs of a search, once per machine and version\n")
 
 
 def _parts(block: Block) -> Iterator[Block]:

@@ -3,6 +3,7 @@
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -10,6 +11,31 @@ R = TypeVar("R")
 
 LOOK = 0.1
 """Time between two looks for an interrupt. [s]"""
+
+
+def beside(work: Callable[[], R]) -> Future[R]:
+    """Work in a thread that does not keep the process from ending.
+
+    Parameters
+    ----------
+    work
+        What is done.
+
+    Returns
+    -------
+    Future[R]
+        Its result.
+    """
+    future: Future[R] = Future()
+
+    def go() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # handed to whoever asks, whatever it is
+            future.set_exception(error)
+
+    threading.Thread(target=go, daemon=True).start()
+    return future
 
 
 def ahead(work: Callable[[T], R], items: Iterable[T], held: int = 1) -> Iterator[R]:

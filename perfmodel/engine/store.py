@@ -9,7 +9,7 @@ import os
 import pickle
 import platform
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -19,10 +19,8 @@ import jax
 from jax.experimental.compilation_cache import compilation_cache
 from jax.experimental.serialize_executable import deserialize_and_load, serialize
 
+from perfmodel.engine.background import beside
 from perfmodel.results.atomic import whole_file
-
-THREADS = 8
-"""Programs that compile at the same time."""
 
 SOURCES = ("perfmodel_kernels", "perfmodel.engine", "perfmodel.spaces")
 """Packages whose text decides what a program computes."""
@@ -85,18 +83,20 @@ def stored(wanted: Wanted) -> Programs:
     return _READY.pop(name)
 
 
-def make_ready(*wanted: Wanted) -> None:
+def make_ready(*wanted: Wanted, told: Callable[[], None] = lambda: None) -> None:
     """Loads or builds programs for those who ask next: while some compile, others are traced.
 
     Parameters
     ----------
     wanted
         The programs, those that compile longest first.
+    told
+        Called once before some have to be built.
     """
-    _make([one for one in wanted if repr(one.key) not in _HANDED | _READY.keys()])
+    _make([one for one in wanted if repr(one.key) not in _HANDED | _READY.keys()], told)
 
 
-def _make(wanted: Sequence[Wanted]) -> None:
+def _make(wanted: Sequence[Wanted], told: Callable[[], None] = lambda: None) -> None:
     missing = []
     for one in wanted:
         path = _path(one.key)
@@ -107,8 +107,9 @@ def _make(wanted: Sequence[Wanted]) -> None:
             _READY[repr(one.key)] = found
     if not missing:
         return
-    with _freshly_compiled(), ThreadPoolExecutor(THREADS) as pool:
-        begun = [_begun(one.build(), pool) for one, _ in missing]
+    told()
+    with _freshly_compiled():
+        begun = [_begun(one.build()) for one, _ in missing]
         for (one, path), (build, waiting) in zip(missing, begun, strict=True):
             compiled = [future.result() for future in waiting]
             found = _READY[repr(one.key)] = Programs(compiled, build.notes(compiled))
@@ -116,9 +117,9 @@ def _make(wanted: Sequence[Wanted]) -> None:
                 _write(path, found)
 
 
-def _begun(build: Build, pool: ThreadPoolExecutor) -> tuple[Build, list[Future]]:
+def _begun(build: Build) -> tuple[Build, list[Future]]:
     """Traces programs and lets them compile."""
-    return build, [pool.submit(one.compile) for one in build.lowered]
+    return build, [beside(one.compile) for one in build.lowered]
 
 
 @contextmanager

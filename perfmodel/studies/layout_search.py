@@ -59,6 +59,8 @@ class Watch(NamedTuple):
 
     blocks: Callable[[Space], Iterable[Block]]
     stopped: threading.Event
+    compiling: Callable[[], None] = lambda: None
+    """Told where the programs of the search are not there yet."""
 
 
 class Answer(NamedTuple):
@@ -104,7 +106,8 @@ def search_layouts(scenario: Scenario, asked: Asked, watch: Watch | None = None)
     layouts = space(wanted, asked.axes, asked.bounds.kept)
     played = wanted_stages(params.step) if asked.objective in PLAYED and asked.decide else ()
     explained = [wanted_few(params)] if asked.named else []
-    make_ready(wanted_search(params, layouts), *explained, *played)
+    needed = wanted_search(params, layouts), *explained, *played
+    make_ready(*needed, told=watch.compiling)
     found = search(params, layouts, limits, watch.blocks(layouts))
     searched = time.perf_counter() - started
     complete = not watch.stopped.is_set()

@@ -1,6 +1,7 @@
 """The gate closes on what grew, and counters count."""
 
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -89,8 +90,12 @@ def test_a_benchmark_pins_one_core_and_fails_without_a_baseline(tmp_path):
     (tmp_path / "pytest.ini").write_text("[pytest]\npython_files=bench_*.py\npythonpath=.\n")
     command = [sys.executable, "-m", "pytest", "bench", "--benchmark-only"]
 
+    alone = {name: text for name, text in os.environ.items() if "XDIST" not in name}
+
     def run(*options):
-        done = subprocess.run([*command, *options], cwd=tmp_path, capture_output=True, check=False)
+        done = subprocess.run(
+            [*command, *options], cwd=tmp_path, env=alone, capture_output=True, check=False
+        )
         return done.returncode, done.stdout.decode()
 
     status, text = run()

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from perfmodel.engine.background import ahead
+from perfmodel.engine.background import ahead, beside
 
 
 def test_results_come_in_order():
@@ -36,3 +36,9 @@ def test_a_caller_that_stops_ends_the_work():
 def test_the_thread_does_not_keep_a_process_alive():
     results = ahead(lambda _: threading.current_thread().daemon, range(1))
     assert next(results)
+
+
+def test_work_beside_hands_over_its_result_or_its_error() -> None:
+    assert beside(lambda: 3).result() == 3
+    with pytest.raises(ZeroDivisionError):
+        beside(lambda: 1 / 0).result()

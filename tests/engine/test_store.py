@@ -73,3 +73,10 @@ def test_what_was_made_ready_is_handed_over_once(folder: Path) -> None:
     next(folder.glob("whole/*.pickle")).unlink()
     make_ready(Wanted(("ready",), build))  # whoever asked keeps it
     assert build.count == 1
+
+
+def test_whoever_waits_is_told_before_programs_are_built(folder: Path) -> None:
+    said: list[str] = []
+    for _ in range(2):
+        make_ready(Wanted(("told",), Builder()), told=lambda: said.append("built"))
+    assert said == ["built"]
