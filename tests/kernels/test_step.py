@@ -35,6 +35,15 @@ from tests.kernels.examples import (
 SHIPPED = Library()
 
 POWERS = (1.0, 2.0, 4.0, 8.0)
+
+
+def _schedule(asked: float, stages: float, rest: tuple) -> float:
+    """A schedule where it is legal: DualPipe wants two stages and twice as many micro-batches."""
+    if rest[0] > 1.0 or (asked == DUALPIPE and (stages < 2.0 or rest[2] < 2.0)):
+        return ONE_F_ONE_B
+    return asked
+
+
 layouts = st.builds(
     lambda tp, cp, pp, dp, ep, rest, extra: LAYOUT._replace(
         tp=tp,
@@ -49,7 +58,7 @@ layouts = st.builds(
         recompute=rest[4],
         etp=extra[0] if tp * cp * dp >= extra[0] * min(ep, tp * cp * dp) else 1.0,
         context=extra[1],
-        schedule=extra[2] if rest[0] == 1.0 else ONE_F_ONE_B,
+        schedule=_schedule(extra[2], pp, rest),
         replicas=min(extra[3], cp * dp),
         recomputed=extra[4],
         offload_states=extra[5],
