@@ -13,7 +13,7 @@ import numpy as np
 from jax.experimental.xla_metadata import set_xla_metadata
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, Var, jaxpr_as_fun
 
-from perfmodel.engine.batching import CALLS
+from perfmodel.engine.rules import CALLS
 
 FREE = frozenset({
     *("broadcast_in_dim", "reshape", "slice", "squeeze", "convert_element_type"),

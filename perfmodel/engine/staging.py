@@ -17,7 +17,7 @@ import numpy as np
 from jax import lax
 from jax.extend.core import ClosedJaxpr, Literal
 
-from perfmodel.engine.batching import CALLS, bound, over_points
+from perfmodel.engine.rules import CALLS, bound, over_points
 
 CONSTANT = -1
 """Level of what no input enters."""

@@ -10,8 +10,9 @@ import pytest
 from jax import lax
 from jax.extend.core import jaxprs_in_params
 
-from perfmodel.engine import batching
-from perfmodel.engine.batching import _RULES, CALLS, batch_last
+from perfmodel.engine import rules
+from perfmodel.engine.batching import batch_last
+from perfmodel.engine.rules import _RULES, CALLS
 from perfmodel_kernels.layout import FULL, HEADS, KEYS, NONE, ZERO1, ZERO3, Layout
 from perfmodel_kernels.site import evaluate
 from tests.kernels.compiling import compiled
@@ -323,7 +324,7 @@ def test_no_operation_of_a_derivative_goes_through_vmap(monkeypatch):
     def rate(site, layout):
         return jnp.log(evaluate(site, layout).site.tokens_per_s)
 
-    monkeypatch.setattr(batching, "_by_vmap", slow)
+    monkeypatch.setattr(rules, "_by_vmap", slow)
     site = as_arrays(SITE._replace(step=SITE.step._replace(model=EXPERTS)))
     outputs = jax.eval_shape(batch_last(jax.grad(rate), 64), site, layouts(64))
     assert all(leaf.shape[-1] == 64 for leaf in jax.tree.leaves(outputs))
@@ -334,7 +335,7 @@ def test_no_operation_of_an_evaluation_goes_through_vmap(monkeypatch, model):
     def slow(equation, values, size):
         raise AssertionError(f"{equation.primitive.name} has no rule")
 
-    monkeypatch.setattr(batching, "_by_vmap", slow)
+    monkeypatch.setattr(rules, "_by_vmap", slow)
     site = as_arrays(SITE._replace(step=SITE.step._replace(model=model)))
     outputs = jax.eval_shape(batch_last(evaluate, 64), site, layouts(64))
     assert all(leaf.shape == (64,) for leaf in jax.tree.leaves(outputs))
