@@ -9,6 +9,7 @@ import jax
 import numpy as np
 import pytest
 
+from perfmodel.engine import search_programs
 from perfmodel.engine.coupling import Coupling, Price, net_rate
 from perfmodel.engine.run import evaluate_few
 from perfmodel.engine.search import KEEP, RESPECTS, Found, Limits, evaluate_found, search
@@ -201,6 +202,23 @@ def test_a_thousand_machines_take_one_compilation(params: SiteParams, small: Spa
     assert counted.count == 0
     assert (np.diff(rates) >= -1e-6 * rates[0]).all()
     assert rates[-1] > rates[0]
+
+
+@pytest.mark.slow
+def test_without_kernels_of_our_own_the_result_is_the_same(
+    monkeypatch: pytest.MonkeyPatch, found: Found, tight: SiteParams, small: Space
+) -> None:
+    """As accelerators run it."""
+    kernel = search_programs.Kernel
+    monkeypatch.setattr(search_programs, "Kernel", lambda planned, _: kernel(planned, False))
+    search_programs.programs.cache_clear()
+    plain = search(tight, small, Limits(power=30e6, respects=("time", "memory")))
+    search_programs.programs.cache_clear()
+    assert (plain.points, plain.feasible) == (found.points, found.feasible)
+    for name, best in found.best.items():
+        np.testing.assert_allclose(plain.best[name].score, best.score, rtol=1e-5, err_msg=name)
+    assert plain.front is not None and found.front is not None
+    np.testing.assert_allclose(plain.front.score, found.front.score, rtol=1e-5)
 
 
 _CHILD = """
