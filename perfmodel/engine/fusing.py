@@ -74,12 +74,13 @@ def in_kernels(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class _Constant:
-    """A constant; numbers of the same type and value are the same one."""
+    """A constant; numbers of the same type and bits are the same one, so two zeros are two."""
 
     def __init__(self, literal: Literal) -> None:
         self.literal = literal
         value, aval = literal.val, literal.aval
-        self.key = (str(aval), float(value)) if np.ndim(value) == 0 else id(value)
+        plain = np.ndim(value) == 0
+        self.key = (str(aval), np.asarray(value).tobytes()) if plain else id(value)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Constant) and self.key == other.key

@@ -99,3 +99,12 @@ def test_a_long_array_is_stored_before_it_is_summed() -> None:
     given = _arrays(2)
     formed = jax.jit(in_kernels(function), compiler_options=OPTIONS)(*given)
     np.testing.assert_allclose(formed, function(*given), rtol=1e-5)
+
+
+def test_zeros_of_two_signs_are_two_constants() -> None:
+    def function(a, b):
+        return a / jnp.full_like(a, 0.0) + b, a / jnp.full_like(a, -0.0) + b
+
+    above, below = jax.jit(in_kernels(function), compiler_options=OPTIONS)(*_arrays(2))
+    assert (np.asarray(above) == np.inf).all()
+    assert (np.asarray(below) == -np.inf).all()
